@@ -1,0 +1,199 @@
+"""Lung mask of a chest CT from the image alone, by thresholds and connected components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from infnet_monai.inference.lung_sides import label_sides
+
+__all__ = ["LungMask", "find_lungs"]
+
+WORKING_PIXEL_MM = 1.5  # lungs are found on pixels of about this size, whatever the scan's
+AIR_HU, TISSUE_HU = -1000.0, 0.0
+OUTSIDE_AIR_BELOW_HU = -960.0  # lung cut by the border of the image is brighter than the air around the patient
+PADDING_BELOW_HU = -1200.0  # scanners write -2000 or -3024 outside the circle of reconstruction
+AERATED_FRACTION = 0.7  # of the way from air to tissue: ground glass lies below, vessels and consolidation above
+BODY_PART_MM2 = 1000.0  # smaller pieces of tissue in a slice are the table, cables, a blanket
+TUBE_MM2 = 2000.0  # in a slice, the airways and most bowel loops are smaller than this
+LUNG_MM2 = 1000.0  # in one slice at least, the lungs are larger than this
+SECOND_LUNG_FRACTION = 0.02  # smallest second lung, of the first one's volume
+SKIN_MM, CLOSING_MM = 3.0, 8.0
+HOLE_MM2 = 800.0
+
+IN_SLICE = np.zeros((3, 3, 3), dtype=bool)  # the four neighbours in a slice, none across slices
+IN_SLICE[:, 1, 1] = IN_SLICE[1, :, 1] = True
+
+Mask = NDArray[np.bool_]
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LungMask:
+    """The lungs of one scan.
+
+    Args:
+        labels: (H, W, D) uint8 on the grid of the volume: 0 elsewhere, 1 right lung, 2 left lung.
+    """
+
+    labels: NDArray[np.uint8]
+
+    @property
+    def mask(self) -> Mask:
+        """Both lungs, (H, W, D) bool."""
+        return self.labels > 0
+
+    @property
+    def found(self) -> bool:
+        """Whether the scan shows lungs at all."""
+        return bool(self.labels.any())
+
+
+def find_lungs(volume: NDArray, spacing_mm: tuple[float, float, float], intensity: str = "hu") -> LungMask:
+    """Find the lungs in a chest CT.
+
+    Of the aerated voxels, the air around the patient, the airways and bowel gas are taken away; the two largest
+    components left are closed and filled slice by slice, so that vessels and small consolidations count as lung.
+    Lungs cut by the border of the image are kept. Consolidation and effusion that fill the pleural side of a lung
+    look like the chest wall and are left out for the most part.
+
+    Args:
+        volume: intensities without NaN, (H, W, D), oriented PLS: axis 0 towards posterior, axis 1 towards the
+            patient's left, axis 2 superior. D may be 1.
+        spacing_mm: voxel size along the three axes.
+        intensity: "hu" for Hounsfield units; anything else means a windowed image, whose levels of air and tissue
+            are taken from its histogram.
+
+    Returns:
+        The lungs on the grid of `volume`; empty where there are none.
+    """
+    factors = (_reduction(spacing_mm[0]), _reduction(spacing_mm[1]))
+    pixel_mm = float(np.sqrt(factors[0] * spacing_mm[0] * factors[1] * spacing_mm[1]))
+    labels = _find_on_working_grid(_reduce(volume, factors), pixel_mm, intensity == "hu")
+    return LungMask(_enlarge(labels, factors, volume.shape))
+
+
+def _reduction(spacing_mm: float) -> int:
+    return max(1, round(WORKING_PIXEL_MM / spacing_mm))
+
+
+def _reduce(volume: NDArray, factors: tuple[int, int]) -> Image:
+    """Mean over blocks of pixels; rows and columns that fill no block are left out."""
+    rows, columns = (size // factor for size, factor in zip(volume.shape, factors, strict=False))
+    image = np.zeros((rows, columns, volume.shape[2]), dtype=np.float32)
+    for i in range(factors[0]):
+        for j in range(factors[1]):
+            image += volume[i : rows * factors[0] : factors[0], j : columns * factors[1] : factors[1]]
+    image /= factors[0] * factors[1]
+    return image
+
+
+def _enlarge(labels: NDArray[np.uint8], factors: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    enlarged = np.zeros(shape, dtype=np.uint8)
+    blocks = labels.repeat(factors[0], axis=0).repeat(factors[1], axis=1)
+    enlarged[: blocks.shape[0], : blocks.shape[1]] = blocks
+    return enlarged
+
+
+def _find_on_working_grid(image: Image, pixel_mm: float, is_hu: bool) -> NDArray[np.uint8]:
+    padding = _dilate(image < PADDING_BELOW_HU, 2) if is_hu else np.zeros(image.shape, dtype=bool)
+    air, tissue = (AIR_HU, TISSUE_HU) if is_hu else _otsu_levels(image)
+    aerated = (image < air + AERATED_FRACTION * (tissue - air)) & ~padding
+    body = _body(~aerated & ~padding, pixel_mm)
+    outside = _outside(body, padding, image if is_hu else None)
+    lungs = aerated & ~outside
+    if not lungs.any():
+        return np.zeros(image.shape, dtype=np.uint8)
+    surrounding_air = air if is_hu else np.median(image[aerated & outside]) if outside.any() else air
+    dark = image < (surrounding_air + np.median(image[lungs])) / 2  # nearer to pure air than to lung
+    lungs = _two_largest(_open(_without_tubes(lungs, dark, pixel_mm), 1), dark)
+    if lungs.sum(axis=(0, 1)).max() * pixel_mm**2 < LUNG_MM2:
+        return np.zeros(image.shape, dtype=np.uint8)
+    return label_sides(_close(lungs, pixel_mm), body)
+
+
+def _otsu_levels(image: Image) -> tuple[float, float]:
+    """Mean of the dark and of the bright voxels, parted by Otsu's threshold."""
+    counts, edges = np.histogram(image, bins=256)
+    centres = (edges[:-1] + edges[1:]) / 2
+    dark = np.cumsum(counts)[:-1].astype(float)
+    bright = image.size - dark
+    dark_sum = np.cumsum(counts * centres)[:-1]
+    dark_mean = dark_sum / np.maximum(dark, 1)
+    bright_mean = ((counts * centres).sum() - dark_sum) / np.maximum(bright, 1)
+    best = np.argmax(dark * bright * (bright_mean - dark_mean) ** 2)
+    return float(dark_mean[best]), float(bright_mean[best])
+
+
+def _dilate(mask: Mask, pixels: int) -> Mask:
+    return ndimage.binary_dilation(mask, IN_SLICE, iterations=pixels)
+
+
+def _open(mask: Mask, pixels: int) -> Mask:
+    """Opening within the slices that takes nothing away at the border of the image."""
+    return _dilate(ndimage.binary_erosion(mask, IN_SLICE, iterations=pixels, border_value=1), pixels)
+
+
+def _body(tissue: Mask, pixel_mm: float) -> Mask:
+    """Tissue without thin or small things such as the table."""
+    labels, _ = ndimage.label(_open(tissue, max(1, round(SKIN_MM / pixel_mm))), IN_SLICE)
+    is_body = np.bincount(labels.ravel()) * pixel_mm**2 >= BODY_PART_MM2
+    is_body[0] = False
+    return is_body[labels]
+
+
+def _outside(body: Mask, padding: Mask, image_hu: Image | None) -> Mask:
+    """What surrounds the patient: with HU the dark regions at the border of the image, else those at its corners.
+
+    Regions are told apart slice by slice, because the mouth may connect the lungs with the surroundings, and
+    judged together with those they touch in the next slices, because a thin one alone is too noisy.
+    """
+    labels, count = ndimage.label(~body & ~padding, IN_SLICE)
+    at_border = np.zeros(count + 1, dtype=bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[_dilate(padding, 1)]):
+        at_border[np.unique(side)] = True
+    at_border[0] = False
+    regions, count = ndimage.label(at_border[labels])
+    is_outside = np.zeros(count + 1, dtype=bool)
+    if image_hu is None:
+        is_outside[np.unique(regions[[0, 0, -1, -1], [0, -1, 0, -1]])] = True
+    else:
+        dark = np.bincount(regions.ravel(), (image_hu < OUTSIDE_AIR_BELOW_HU).ravel(), minlength=count + 1)
+        is_outside = dark > 0.5 * np.bincount(regions.ravel(), minlength=count + 1)
+    is_outside[0] = False
+    return is_outside[regions] | padding
+
+
+def _without_tubes(lungs: Mask, dark: Mask, pixel_mm: float) -> Mask:
+    """Take away airways and bowel gas: small and as dark as pure air in their slice."""
+    labels, count = ndimage.label(lungs, IN_SLICE)
+    area = np.bincount(labels.ravel(), minlength=count + 1)
+    dark_area = np.bincount(labels[dark & lungs], minlength=count + 1)
+    is_tube = (dark_area > 0.5 * area) & (area * pixel_mm**2 < TUBE_MM2)
+    return lungs & ~is_tube[labels]
+
+
+def _two_largest(lungs: Mask, dark: Mask) -> Mask:
+    """The largest component, and the next one unless it is tiny or gas."""
+    labels, count = ndimage.label(lungs)
+    size = np.bincount(labels.ravel(), minlength=count + 1)
+    size[0] = 0
+    largest = size.argmax()
+    is_gas = np.bincount(labels[dark & lungs], minlength=count + 1) > 0.5 * size
+    size[is_gas & (np.arange(count + 1) != largest)] = 0
+    kept = np.argsort(size)[-2:]
+    return np.isin(labels, kept[size[kept] > SECOND_LUNG_FRACTION * size[largest]])
+
+
+def _close(lungs: Mask, pixel_mm: float) -> Mask:
+    """Close clefts at the outline and fill holes, slice by slice; a hole as large as the liver's dome stays."""
+    pixels = round(CLOSING_MM / pixel_mm)
+    padded = np.pad(lungs, ((pixels, pixels), (pixels, pixels), (0, 0)))
+    closed = ndimage.binary_closing(padded, IN_SLICE, iterations=pixels)[pixels:-pixels, pixels:-pixels]
+    holes, _ = ndimage.label(~closed, IN_SLICE)
+    is_small = np.bincount(holes.ravel()) * pixel_mm**2 < HOLE_MM2
+    is_small[0] = False
+    return closed | is_small[holes]

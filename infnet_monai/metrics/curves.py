@@ -1,0 +1,105 @@
+"""Dice, sensitivity, specificity and enhanced alignment over 256 thresholds."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from infnet_monai.metrics.counts import ConfusionCounts, counts_at, counts_over_thresholds
+from infnet_monai.metrics.inputs import Protocol, prepared_pair
+
+EPS = torch.finfo(torch.float64).eps  # MATLAB's eps
+
+
+class ThresholdCurves(NamedTuple):
+    """Four measures of B maps at T thresholds, each float64 (B, T)."""
+
+    dice: Tensor
+    sensitivity: Tensor
+    specificity: Tensor
+    e_measure: Tensor
+
+
+def threshold_curves(
+    pred: Tensor, reference: Tensor, protocol: Protocol = "paper", names: Sequence[str] | None = None
+) -> ThresholdCurves:
+    """The four measures of ``pred >= t`` at t = 1, 254/255, ..., 0.
+
+    Args:
+        pred: probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D).
+        reference: masks of 0 and 1, same shape.
+        protocol: ``"paper"`` scales each map by its minimum and maximum and sets Dice, sensitivity and specificity
+            to 0 where TP = 0 or where they are 0 / 0; ``"clinical"`` does neither and leaves 0 / 0 as NaN.
+        names: what to call each case in a message.
+
+    Returns:
+        Curves with T = 256 in the order of the thresholds above.
+
+    Raises:
+        InputError: see `prepared_pair`.
+
+    Example:
+        >>> reference = torch.tensor([[[[0, 1]]]])
+        >>> curves = threshold_curves(torch.tensor([[[[0.0, 1.0]]]]), reference)
+        >>> curves.dice[0, [0, -1]]
+        tensor([1.0000, 0.6667], dtype=torch.float64)
+    """
+    pred, mask = prepared_pair(pred, reference, protocol, names)
+    return curves_from_counts(counts_over_thresholds(pred, mask), protocol)
+
+
+def adaptive_measures(
+    pred: Tensor, reference: Tensor, protocol: Protocol = "paper", names: Sequence[str] | None = None
+) -> ThresholdCurves:
+    """The four measures at twice the map's mean (at most 1), T = 1; arguments as in `threshold_curves`."""
+    pred, mask = prepared_pair(pred, reference, protocol, names)
+    return curves_from_counts(counts_at(pred, mask, adaptive_threshold(pred)), protocol)
+
+
+def adaptive_threshold(pred: Tensor) -> Tensor:
+    """Twice each map's mean, at most 1: (B, 1, ...) to (B,)."""
+    return (2 * pred.flatten(1).mean(1)).clamp(max=1)
+
+
+def curves_from_counts(counts: ConfusionCounts, protocol: Protocol) -> ThresholdCurves:
+    """The four measures of counts; ``"paper"`` sets the first three to 0 where TP = 0 or where they are 0 / 0."""
+    overlap = [counts.dice(), counts.sensitivity(), counts.specificity()]
+    if protocol == "paper":
+        overlap = [torch.where(counts.tp > 0, measure, 0.0).nan_to_num(0.0) for measure in overlap]
+    return ThresholdCurves(*overlap, enhanced_alignment(counts))
+
+
+def enhanced_alignment(counts: ConfusionCounts) -> Tensor:
+    """Enhanced-alignment measure of binary labels, from their counts.
+
+    With a = label - mean(label), b = reference - mean(reference) and the alignment 2ab / (a^2 + b^2), the score is
+    the sum of (alignment + 1)^2 / 4 over the N pixels, divided by N - 1. Only four pairs (a, b) occur, so four counts
+    suffice. For an empty reference the score is the share of empty label, for a full one that of full label.
+
+    Args:
+        counts: of B images at T thresholds.
+
+    Returns:
+        float64, (B, T); may exceed 1 by 1 / (N - 1).
+
+    Source:
+        Fan et al., "Enhanced-alignment Measure for Binary Foreground Map Evaluation", IJCAI 2018, as computed by the
+        MATLAB toolbox of the Inf-Net authors.
+    """
+    tp, fp, n_foreground, n_background = counts.tp, counts.fp, counts.n_foreground, counts.n_background
+    n_pixels, n_labelled = n_foreground + n_background, tp + fp
+    label_mean, reference_mean = n_labelled / n_pixels, n_foreground / n_pixels
+    total = torch.zeros_like(tp)
+    for n, label, reference in (
+        (tp, 1, 1),
+        (fp, 1, 0),
+        (n_foreground - tp, 0, 1),
+        (n_background - fp, 0, 0),
+    ):
+        a, b = label - label_mean, reference - reference_mean
+        alignment = 2 * a * b / (a**2 + b**2 + EPS)
+        total += n * (alignment + 1) ** 2 / 4
+    total = torch.where(n_foreground == 0, n_pixels - n_labelled, total)
+    total = torch.where(n_background == 0, n_labelled, total)
+    return total / (n_pixels - 1 + EPS)

@@ -1,0 +1,123 @@
+"""Contact sheet: CT slices side by side, with the outlines of reference and predicted lesions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike, NDArray
+
+from infnet_monai.transforms.window import lung_window
+
+TILE_INCHES = 2.8
+CAPTION_INCHES = 0.25
+OUTLINES = {"reference": "#3ddc4b", "prediction": "#ff3b30"}
+
+
+@dataclass(frozen=True)
+class SlicePicture:
+    """One tile of a contact sheet.
+
+    Args:
+        image: axial slice (H, W) in HU or already in [0, 1], rows towards the back, columns towards the patient's left.
+        reference: true lesion mask (H, W), outlined in green.
+        prediction: predicted lesion mask (H, W), outlined in red.
+        caption: written above the slice, e.g. case, slice and Dice.
+        spacing_mm: pixel size along rows and columns of the array, for the right proportions.
+    """
+
+    image: ArrayLike
+    reference: ArrayLike | None = None
+    prediction: ArrayLike | None = None
+    caption: str = ""
+    spacing_mm: tuple[float, float] = (1.0, 1.0)
+
+
+def draw_contact_sheet(
+    slices: Sequence[SlicePicture], path: str | Path, columns: int = 4, title: str = "", dpi: int = 110
+) -> Path:
+    """Draw slices into one PNG, HU in the lung window.
+
+    Args:
+        slices: the tiles, row by row.
+        path: of the PNG; its folder is made if needed.
+        columns: tiles in a row.
+        title: written above all tiles.
+        dpi: pixels an inch; a tile is 2.8 inches wide.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: there are no slices.
+    """
+    if not slices:
+        raise ValueError("a contact sheet needs at least one slice, got none")
+    columns = min(columns, len(slices))
+    rows = -(-len(slices) // columns)
+    tile_height = TILE_INCHES * max(_height_over_width(tile) for tile in slices) + CAPTION_INCHES
+    header = 0.4 + 0.3 * bool(title)
+    size = (columns * TILE_INCHES, rows * tile_height + header)
+    figure = Figure(figsize=size, dpi=dpi, facecolor="black")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, tile in zip(grid.flat, slices, strict=False):
+        _draw_tile(axes, tile)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    top = 1 - header / size[1]
+    figure.subplots_adjust(0.005, 0.005, 0.995, top - 0.2 / size[1], wspace=0.02, hspace=CAPTION_INCHES / tile_height)
+    _draw_header(figure, slices, title)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    FigureCanvasAgg(figure).print_png(str(path))
+    return path
+
+
+def _draw_tile(axes: Axes, tile: SlicePicture) -> None:
+    aspect = tile.spacing_mm[0] / tile.spacing_mm[1]
+    axes.imshow(_to_unit_range(tile.image), cmap="gray", vmin=0, vmax=1, aspect=aspect)
+    for name, colour in OUTLINES.items():
+        mask = getattr(tile, name)
+        if mask is not None and np.any(mask):
+            # Padding closes the outline of a lesion that reaches the picture's border.
+            outline = np.pad(np.asarray(mask) > 0, 1).astype(float)
+            height, width = outline.shape
+            extent = np.arange(-1, width - 1), np.arange(-1, height - 1)
+            axes.contour(*extent, outline, levels=[0.5], colors=[colour], linewidths=0.9)
+    axes.set_title(tile.caption, color="white", fontsize=8, pad=3)
+
+
+def _draw_header(figure: Figure, slices: Sequence[SlicePicture], title: str) -> None:
+    if title:
+        figure.suptitle(title, color="white", fontsize=11, y=1 - 0.08 / figure.get_figheight(), va="top")
+    shown = [name for name in OUTLINES if any(getattr(tile, name) is not None for tile in slices)]
+    if shown:
+        lines = [Line2D([], [], color=OUTLINES[name], label=name) for name in shown]
+        offset = 0.05 + 0.28 * bool(title)
+        figure.legend(
+            handles=lines,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - offset / figure.get_figheight()),
+            ncols=len(lines),
+            frameon=False,
+            labelcolor="white",
+            fontsize=8,
+        )
+
+
+def _to_unit_range(image: ArrayLike) -> NDArray[np.float32]:
+    array = torch.as_tensor(np.asarray(image, dtype=np.float32))
+    windowed = bool(array.min() >= 0 and array.max() <= 1)
+    return lung_window(array, "unit" if windowed else "hu").numpy()
+
+
+def _height_over_width(tile: SlicePicture) -> float:
+    height, width = np.shape(tile.image)
+    return height * tile.spacing_mm[0] / (width * tile.spacing_mm[1])

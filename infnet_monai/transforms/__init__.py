@@ -1,0 +1,17 @@
+"""Dictionary transforms from files to the slices that reach the network."""
+
+from infnet_monai.transforms.load import LoadScand, load_scan
+from infnet_monai.transforms.mask import CheckSameGridd, EdgeMapd, LesionMaskd, edge_map
+from infnet_monai.transforms.window import LungWindowd, intensity_kind, lung_window
+
+__all__ = [
+    "CheckSameGridd",
+    "EdgeMapd",
+    "LesionMaskd",
+    "LoadScand",
+    "LungWindowd",
+    "edge_map",
+    "intensity_kind",
+    "load_scan",
+    "lung_window",
+]

@@ -1,0 +1,126 @@
+"""Reading a scan or a mask as a volume, with the checks that every reader leaves to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.data import ITKReader, MetaTensor, NibabelReader, PILReader
+from monai.data.image_reader import ImageReader
+from monai.transforms import LoadImage, LoadImaged
+from PIL import Image
+
+from infnet_monai.errors import InputError
+
+__all__ = ["LoadScand", "load_scan"]
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
+UPRIGHT = "PL"
+
+
+def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTensor:
+    """Read one scan, mask or picture as a volume.
+
+    NIfTI is read by nibabel, NRRD, MetaImage and DICOM (a file, or a folder with one series) by ITK, PNG and JPEG by
+    Pillow. A picture becomes a volume of one slice.
+
+    Args:
+        path: File, or folder of a DICOM series.
+        axes: For pictures, where their rows and columns run to: ``"PL"`` (posterior, left) is upright as a
+            radiologist sees it.
+        series: For a folder with several DICOM series, the name (UID) of the one to read.
+
+    Returns:
+        MetaTensor ``(1, X, Y, Z)``, float32, with the affine (mm, RAS+) in its metadata.
+
+    Raises:
+        InputError: The file is missing, of unknown type, damaged, not a volume, or has voxels that are not finite.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json anew with prepare_data.")
+    is_picture = path.name.lower().endswith(PICTURE_SUFFIXES)
+    try:
+        volume = LoadImage(image_only=True, ensure_channel_first=False)(str(path), _choose_reader(path, series))
+    except InputError:
+        raise
+    except Exception as error:  # readers raise whatever the damaged bytes lead to
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise InputError(
+            f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
+        ) from error
+    if is_picture:
+        return _as_volume(volume, axes)
+    return _check_volume(volume, path)
+
+
+def _choose_reader(path: Path, series: str) -> ImageReader:
+    name = path.name.lower()
+    if name.endswith(NIFTI_SUFFIXES):
+        return NibabelReader()
+    if name.endswith(PICTURE_SUFFIXES):
+        return PILReader(converter=_to_single_channel, reverse_indexing=False)
+    if path.is_dir() or name.endswith(ITK_SUFFIXES) or path.suffix[1:].isdigit() or not path.suffix:
+        return ITKReader(series_name=series)
+    known = ", ".join(NIFTI_SUFFIXES + ITK_SUFFIXES + PICTURE_SUFFIXES)
+    raise InputError(f"{path}: unknown type of file. Expected one of {known} or a folder with a DICOM series.")
+
+
+def _to_single_channel(picture: Image.Image) -> Image.Image:
+    """Keep the values of grey and palette pictures; average the colours of others."""
+    return picture if picture.mode in ("1", "L", "P", "I", "F", "I;16") else picture.convert("L")
+
+
+def _as_volume(picture: MetaTensor, axes: str) -> MetaTensor:
+    shape = (*picture.shape[:2], 1)
+    try:
+        orientation = nib.orientations.axcodes2ornt(f"{axes}S")
+        affine = np.linalg.inv(nib.orientations.inv_ornt_aff(orientation, shape))
+    except (ValueError, IndexError, np.linalg.LinAlgError) as error:
+        raise InputError(
+            f"axes={axes!r}: expected two letters such as 'PL', where rows and columns run to (R, L, A, P)."
+        ) from error
+    volume = MetaTensor(picture.as_tensor().float().reshape(1, *shape), affine=affine, meta=dict(picture.meta))
+    volume.meta.update(affine=volume.affine, original_affine=affine, spatial_shape=shape, original_channel_dim=0)
+    return volume
+
+
+def _check_volume(volume: MetaTensor, path: Path) -> MetaTensor:
+    if volume.ndim == 4 and volume.shape[-1] == 1:
+        volume = volume[..., 0]
+    if volume.ndim != 3:
+        remedy = "one file a time point" if volume.ndim == 4 else "a one-slice volume (H, W, 1), which has an orientation"
+        raise InputError(f"{path}: is {volume.ndim}D, shape {tuple(volume.shape)}; expected a 3D volume. Save {remedy}.")
+    not_finite = int((~torch.isfinite(volume.as_tensor())).sum())
+    if not_finite:
+        raise InputError(f"{path}: {not_finite} voxels are NaN or infinite. Replace them, e.g. by -1024 HU (air).")
+    if abs(np.linalg.det(np.asarray(volume.affine)[:3, :3])) < 1e-9:
+        raise InputError(f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing.")
+    volume = volume[None]
+    volume.meta["original_channel_dim"] = 0
+    return volume
+
+
+class LoadScand(LoadImaged):
+    """Dictionary version of :func:`load_scan`; an item's ``axes`` applies to its pictures.
+
+    Args:
+        keys: Keys whose paths are to be read.
+        allow_missing_keys: Whether items may lack a key.
+    """
+
+    def __init__(self, keys: str | list[str], allow_missing_keys: bool = False):
+        super().__init__(keys, image_only=True, allow_missing_keys=allow_missing_keys)
+
+    def __call__(self, data: Mapping[str, Any], reader: ImageReader | None = None) -> dict[str, Any]:
+        """Replace each path by its volume ``(1, X, Y, Z)``; ``reader`` is chosen by the file's type."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            item[key] = load_scan(item[key], axes=item.get("axes", UPRIGHT))
+        return item

@@ -1,0 +1,139 @@
+"""Lesion masks: label values to 0 and 1, the check against the image, and edge maps."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from torch import Tensor
+from torch.nn import functional
+
+from infnet_monai.errors import InputError
+
+__all__ = ["CheckSameGridd", "EdgeMapd", "LesionMaskd", "edge_map"]
+
+AFFINE_TOLERANCE_MM = 1e-2
+
+
+def edge_map(mask: Tensor) -> Tensor:
+    """Draw the one-pixel-wide inner contour of a mask.
+
+    Args:
+        mask: Binary mask ``(..., H, W)``.
+
+    Returns:
+        Contour of the same shape and dtype: pixels of the mask with a 4-neighbour outside it. The image's border
+        does not count as outside.
+
+    Example:
+        >>> mask = torch.zeros(1, 5, 5)
+        >>> mask[:, 1:4, 1:4] = 1
+        >>> int(edge_map(mask).sum())
+        8
+    """
+    outside = (1 - mask.float()).reshape(-1, 1, *mask.shape[-2:])
+    near = torch.maximum(
+        functional.max_pool2d(outside, (3, 1), 1, (1, 0)), functional.max_pool2d(outside, (1, 3), 1, (0, 1))
+    )
+    return (near.reshape(mask.shape) * mask).to(mask.dtype)
+
+
+class EdgeMapd(MapTransform):
+    """Add the edge map of each mask slice, unless the item brings one from file.
+
+    Args:
+        keys: Key of the mask ``(1, H, W)``.
+        edge_key: Key of the edge map; kept where it is there already.
+    """
+
+    def __init__(self, keys: KeysCollection, edge_key: str = "edge"):
+        super().__init__(keys)
+        self.edge_key = edge_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Set ``data[edge_key]`` where it is missing."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            if self.edge_key not in item:
+                item[self.edge_key] = edge_map(item[key])
+        return item
+
+
+class LesionMaskd(MapTransform):
+    """Turn label values into a binary lesion mask.
+
+    Args:
+        keys: Keys of the labels.
+        lesion_labels: Values that mean lesion; 0 is background. 255 is what 8-bit pictures of masks hold.
+        background_labels: Other values that are legal but not a lesion.
+        allow_missing_keys: Whether items may lack a key.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        lesion_labels: Sequence[int] = (1, 2, 255),
+        background_labels: Sequence[int] = (),
+        allow_missing_keys: bool = False,
+    ):
+        super().__init__(keys, allow_missing_keys)
+        self.lesion_labels = tuple(lesion_labels)
+        self.background_labels = (0, *background_labels)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Replace each label by a uint8 mask of 0 and 1.
+
+        Raises:
+            InputError: A label holds a value that is neither lesion nor background; the message names the file.
+        """
+        item = dict(data)
+        for key in self.key_iterator(item):
+            label = item[key]
+            unknown = set(np.unique(np.asarray(label)).tolist()) - {*self.lesion_labels, *self.background_labels}
+            if unknown:
+                source = label.meta.get("filename_or_obj", key)
+                raise InputError(
+                    f"{source}: label values {_numbers(unknown)} are unknown; lesion is {_numbers(self.lesion_labels)}, "
+                    f"background {_numbers(self.background_labels)}. Correct the mask or name them in lesion_labels."
+                )
+            item[key] = torch.isin(label, torch.tensor(self.lesion_labels, dtype=label.dtype)).to(torch.uint8)
+        return item
+
+
+def _numbers(values: Any) -> str:
+    return ", ".join(f"{value:g}" for value in sorted(values)[:8])
+
+
+class CheckSameGridd(MapTransform):
+    """Refuse items whose volumes do not lie on one grid (shape and affine).
+
+    Args:
+        keys: Key of the image first, then of its masks.
+        allow_missing_keys: Whether items may lack a key.
+    """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item unchanged.
+
+        Raises:
+            InputError: A mask differs from the image in shape or affine; the message names both files.
+        """
+        item = dict(data)
+        image = item[self.keys[0]]
+        for key in self.key_iterator(item):
+            mask = item[key]
+            names = f"{mask.meta.get('filename_or_obj', key)}: does not fit {image.meta.get('filename_or_obj', 'image')}"
+            if mask.shape != image.shape:
+                raise InputError(
+                    f"{names}: shape {tuple(mask.shape[1:])} against {tuple(image.shape[1:])}. Give the mask of this image."
+                )
+            if not torch.allclose(mask.affine, image.affine, atol=AFFINE_TOLERANCE_MM):
+                raise InputError(
+                    f"{names}: the affines differ. Resample the mask to the image, or copy the image's affine if only the "
+                    "header is wrong."
+                )
+        return item

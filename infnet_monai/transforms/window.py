@@ -1,0 +1,127 @@
+"""Lung window: intensities of a CT to [0, 1], with a checked rule for images that are not in HU."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from torch import Tensor
+
+from infnet_monai.errors import InputError
+
+__all__ = ["LungWindowd", "intensity_kind", "lung_window"]
+
+logger = logging.getLogger(__name__)
+
+WINDOW_HU = (-1350.0, 150.0)
+AIR_BELOW_HU = -100.0
+KINDS = ("hu", "grey", "unit")
+
+
+def intensity_kind(image: Tensor) -> str:
+    """Tell what an image's numbers are.
+
+    Args:
+        image: Intensities of a whole scan, any shape.
+
+    Returns:
+        ``"hu"`` where values lie below -100 (every chest CT holds air), ``"grey"`` for values in [0, 255] (a picture
+        that somebody has windowed), ``"unit"`` for values in [0, 1].
+
+    Raises:
+        InputError: None of these: values are not negative but exceed 255, e.g. HU shifted by 1024.
+    """
+    low, high = float(image.min()), float(image.max())
+    if low < AIR_BELOW_HU:
+        return "hu"
+    if low >= 0 and high <= 1:
+        return "unit"
+    if low >= 0 and high <= 255:
+        return "grey"
+    raise InputError(
+        f"intensities from {low:g} to {high:g} are neither HU (a chest has air below {AIR_BELOW_HU:g}) nor grey levels "
+        "(0 to 255). Rescale the image to HU (shifted CT: subtract 1024) or say what they are: intensity 'hu' or 'grey'."
+    )
+
+
+def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, float] = WINDOW_HU) -> Tensor:
+    """Map intensities to [0, 1].
+
+    HU are clipped to the window; grey levels are taken as a lung window already and divided by 255.
+
+    Args:
+        image: Intensities of a whole scan, any shape.
+        intensity: ``"hu"``, ``"grey"``, ``"unit"`` or ``"auto"``, see :func:`intensity_kind`.
+        window_hu: Lower and upper border of the window in HU (level -600, width 1500 by default).
+
+    Returns:
+        Float tensor of the same shape in [0, 1].
+
+    Raises:
+        InputError: ``"auto"`` cannot tell what the numbers are.
+        ValueError: ``intensity`` is not a legal value.
+
+    Example:
+        >>> lung_window(torch.tensor([-2000.0, -600.0, 400.0]))
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    kind = intensity_kind(image) if intensity == "auto" else intensity
+    if kind not in KINDS:
+        raise ValueError(f"intensity must be 'auto', 'hu', 'grey' or 'unit', got {intensity!r}")
+    low, high = {"hu": window_hu, "grey": (0.0, 255.0), "unit": (0.0, 1.0)}[kind]
+    return ((image - low) / (high - low)).clamp(0, 1)
+
+
+class LungWindowd(MapTransform):
+    """Dictionary version of :func:`lung_window`; notes the kind of intensities in ``meta["intensity"]``.
+
+    The first image of each kind is announced in the log, so that nobody trains on grey levels unawares.
+
+    Args:
+        keys: Keys of the images.
+        intensity: See :func:`lung_window`.
+        window_hu: Lower and upper border of the window in HU.
+        allow_missing_keys: Whether items may lack a key.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        intensity: str = "auto",
+        window_hu: tuple[float, float] = WINDOW_HU,
+        allow_missing_keys: bool = False,
+    ):
+        super().__init__(keys, allow_missing_keys)
+        self.intensity = intensity
+        self.window_hu = (float(window_hu[0]), float(window_hu[1]))
+        self._announced: set[str] = set()
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Replace each image ``(1, X, Y, Z)`` by its windowed version in [0, 1]."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            image = item[key]
+            source = image.meta.get("filename_or_obj", "image")
+            try:
+                kind = intensity_kind(image) if self.intensity == "auto" else self.intensity
+            except InputError as error:
+                raise InputError(f"{source}: {error}") from error
+            self._announce(kind, source)
+            item[key] = lung_window(image, kind, self.window_hu)
+            item[key].meta["intensity"] = kind
+        return item
+
+    def _announce(self, kind: str, source: str) -> None:
+        if kind in self._announced:
+            return
+        self._announced.add(kind)
+        rule = {
+            "hu": f"HU, lung window {self.window_hu[0]:g} to {self.window_hu[1]:g} HU",
+            "grey": "not HU but grey levels 0 to 255, taken as a lung window",
+            "unit": "not HU but values 0 to 1, taken as a lung window",
+        }[kind]
+        logger.info("Intensities: %s (first seen in %s).", rule, source)

@@ -1,0 +1,90 @@
+"""Make a data set for training: check images and masks, split them by case, write dataset.json and a picture.
+
+python workflows/prepare_data.py DATA                                    draw 20 % of the cases for validation
+python workflows/prepare_data.py DATA --validation case_9 --test case_3,case_4
+python workflows/prepare_data.py DATA --output FOLDER                     leave the data's own folder untouched
+"""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infnet_monai.data.prepare import PreparedDataset, prepare_dataset
+from infnet_monai.errors import InputError
+from infnet_monai.reporting.dataset_sheet import draw_dataset_sheet
+
+LONGEST_TABLE = 30
+
+
+def prepare_data(
+    folder: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    output: Annotated[Path | None, typer.Option(help="Folder for dataset.json (default: the data's own).")] = None,
+    training: Annotated[str | None, typer.Option(help="Case names (default: all that are left).")] = None,
+    validation: Annotated[str, typer.Option(help="Case names separated by commas, or a share such as 0.2.")] = "0.2",
+    test: Annotated[str, typer.Option(help="Case names separated by commas, or a share.")] = "0.0",
+    seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
+    lesion_labels: Annotated[str | None, typer.Option(help="Label values that are lesion, e.g. 1,2.")] = None,
+    axes: Annotated[str | None, typer.Option(help="Where rows and columns of pictures run to: PL is upright.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out cases that cannot be used.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another dataset.json.")] = False,
+) -> None:
+    """Check images and masks, split them by case, write dataset.json and contact_sheet.png.
+
+    Layouts: images/ beside labels/, masks/ or infection/ (and lung/); MedSeg's rp_im/ + rp_msk/, or tr_im.nii.gz +
+    tr_mask.nii.gz; COVID-19-CT-Seg; COVID-SemiSeg's Imgs/ + GT/; or masks beside their images, ending in _seg or _mask.
+    """
+    logging.basicConfig(format="%(message)s")
+    try:
+        prepared = prepare_dataset(
+            folder,
+            output,
+            training=_names(training) if training else None,
+            validation=_share_or_names(validation),
+            test=_share_or_names(test),
+            seed=seed,
+            lesion_labels=_integers(lesion_labels) if lesion_labels else None,
+            axes=axes,
+            skip_bad=skip_bad,
+            overwrite=overwrite,
+        )
+        picture = draw_dataset_sheet(prepared.path.parent)
+    except InputError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    _report(prepared, picture)
+
+
+def _report(prepared: PreparedDataset, picture: Path) -> None:
+    table, totals = prepared.table(), prepared.totals()
+    typer.echo(f"Layout: {prepared.layout}\n")
+    if len(table) <= LONGEST_TABLE:
+        typer.echo(table.to_string(index=False) + "\n")
+    typer.echo(totals.to_string() + "\n")
+    for line in prepared.skipped:
+        typer.echo(f"Left out: {line}")
+    typer.echo(f"Data set: {prepared.path}\nPicture:  {picture} (do the outlines fit, do patients lie on their backs?)")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _share_or_names(text: str) -> float | list[str]:
+    """A number with a decimal point is a share; `9` is the name of a case."""
+    try:
+        return float(text) if "." in text or text == "0" else _names(text)
+    except ValueError:
+        return _names(text)
+
+
+def _integers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _names(text)]
+    except ValueError as error:
+        raise InputError(f"--lesion-labels {text}: expected whole numbers separated by commas, e.g. 1,2") from error
+
+
+if __name__ == "__main__":
+    typer.run(prepare_data)
