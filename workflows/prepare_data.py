@@ -32,8 +32,9 @@ def prepare_data(
 ) -> None:
     """Check images and masks, split them by case, write dataset.json and contact_sheet.png.
 
-    Layouts: images/ beside labels/, masks/ or infection/ (and lung/); MedSeg's rp_im/ + rp_msk/, or tr_im.nii.gz +
-    tr_mask.nii.gz; COVID-19-CT-Seg; COVID-SemiSeg's Imgs/ + GT/; or masks beside their images, ending in _seg or _mask.
+    FOLDER may hold: images/ beside labels/, masks/ or infection/ (and lungs/); masks beside their images, ending in
+    _seg or _mask; MedSeg's rp_im/ + rp_msk/ or tr_im.nii.gz + tr_mask.nii.gz; COVID-19-CT-Seg; COVID-SemiSeg's Imgs/ +
+    GT/.
     """
     logging.basicConfig(format="%(message)s")
     try:
@@ -61,7 +62,7 @@ def _report(prepared: PreparedDataset, picture: Path) -> None:
     typer.echo(f"Layout: {prepared.layout}\n")
     if len(table) <= LONGEST_TABLE:
         typer.echo(table.to_string(index=False) + "\n")
-    typer.echo(totals.to_string() + "\n")
+    typer.echo(totals.to_string(index=False) + "\n")
     for line in prepared.skipped:
         typer.echo(f"Left out: {line}")
     typer.echo(f"Data set: {prepared.path}\nPicture:  {picture} (do the outlines fit, do patients lie on their backs?)")

@@ -1,0 +1,12 @@
+"""The bundles: their one template, and what their runs need besides MONAI."""
+
+from infnet_monai.bundle.errors import report_errors_in_one_line
+from infnet_monai.bundle.runs import finish_evaluation, finish_training, start_evaluation, start_training
+
+__all__ = [
+    "finish_evaluation",
+    "finish_training",
+    "report_errors_in_one_line",
+    "start_evaluation",
+    "start_training",
+]

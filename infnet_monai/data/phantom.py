@@ -187,8 +187,8 @@ def _write_into_place(folder: Path) -> None:
     logger.info("Writing the built-in phantom, once, in about ten seconds ...")
     try:
         os.replace(write_phantom_dataset(draft), folder)
-    except OSError:
+    except OSError as error:
         if not (folder / "dataset.json").exists():
-            raise
+            raise InputError(f"{folder}: cannot be written ({error.strerror}); delete it and run again") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)

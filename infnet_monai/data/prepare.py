@@ -55,10 +55,11 @@ class PreparedDataset:
 
     def totals(self) -> pd.DataFrame:
         """One row a section: cases, slices, positive slices and mean lesion share of its cases."""
-        groups = self.table().groupby("section", sort=False)
-        return groups.agg(
-            cases=("case", "size"), slices=("slices", "sum"), positive=("positive", "sum"), lesion=("lesion %", "mean")
-        ).rename(columns={"lesion": "lesion %"})
+        groups = self.table().rename(columns={"lesion %": "lesion"}).groupby("section", sort=False)
+        totals = groups.agg(
+            cases=("case", "size"), slices=("slices", "sum"), positive=("positive", "sum"), lesion=("lesion", "mean")
+        )
+        return totals.round(2).rename(columns={"lesion": "lesion %"}).reset_index()
 
 
 def prepare_dataset(

@@ -21,15 +21,25 @@ class ConfusionCounts:
         n_background: size of the reference's background, (B, 1).
 
     Example:
-        >>> counts = ConfusionCounts(*(torch.tensor([[n]], dtype=torch.float64) for n in (3, 1, 4, 12)))
-        >>> counts.dice(), counts.precision()
-        (tensor([[0.7500]], dtype=torch.float64), tensor([[0.7500]], dtype=torch.float64))
+        >>> counts = ConfusionCounts(*torch.tensor([3, 1, 4, 12], dtype=torch.float64).view(4, 1, 1))
+        >>> counts.dice(), counts.specificity()
+        (tensor([[0.7500]], dtype=torch.float64), tensor([[0.9167]], dtype=torch.float64))
     """
 
     tp: Tensor
     fp: Tensor
     n_foreground: Tensor
     n_background: Tensor
+
+    @property
+    def fn(self) -> Tensor:
+        """Foreground left out, (B, T)."""
+        return self.n_foreground - self.tp
+
+    @property
+    def tn(self) -> Tensor:
+        """Background left out, (B, T)."""
+        return self.n_background - self.fp
 
     def dice(self) -> Tensor:
         """2 TP / (2 TP + FP + FN); undefined where label and reference are empty."""
@@ -45,23 +55,28 @@ class ConfusionCounts:
 
     def specificity(self) -> Tensor:
         """TN / (TN + FP); undefined where the reference is full."""
-        return (self.n_background - self.fp) / self.n_background
+        return self.tn / self.n_background
 
     def precision(self) -> Tensor:
         """TP / (TP + FP); undefined where the label is empty."""
         return self.tp / (self.tp + self.fp)
 
+    def with_thresholds_of(self, other: "ConfusionCounts") -> "ConfusionCounts":
+        """These counts followed by those of the same images at other thresholds."""
+        tp, fp = torch.cat([self.tp, other.tp], dim=1), torch.cat([self.fp, other.fp], dim=1)
+        return ConfusionCounts(tp, fp, self.n_foreground, self.n_background)
+
 
 def counts_over_thresholds(pred: Tensor, reference: Tensor) -> ConfusionCounts:
     """Counts of ``pred >= t`` for t = 1, 254/255, ..., 0, from two histograms and their cumulative sums.
 
-    In float64 ``floor(255 p)`` is the number of the highest threshold k/255 that p reaches, exactly: for each of the
-    256 thresholds t, 255 t rounds to k and 255 times the float64 below t rounds to less than k, and rounding is
-    monotone.
+    In float64 ``floor(255 p)`` is the number k of the highest threshold k/255 that p reaches, exactly: for each of
+    the 256 thresholds t, 255 t rounds to k, and 255 times the float64 next below t rounds to less than k; rounding
+    is monotone, so every p falls on its own side.
 
     Args:
         pred: values within [0, 1], float64, (B, 1, ...).
-        reference: bool, same shape.
+        reference: 0 and 1, float64, same shape.
 
     Returns:
         Counts with T = 256.
@@ -81,7 +96,7 @@ def counts_at(pred: Tensor, reference: Tensor, threshold: Tensor | float) -> Con
 
     Args:
         pred: float64, (B, 1, ...).
-        reference: bool, same shape.
+        reference: 0 and 1, float64, same shape.
         threshold: one for all images, or one for each, (B,).
 
     Returns:
@@ -89,8 +104,7 @@ def counts_at(pred: Tensor, reference: Tensor, threshold: Tensor | float) -> Con
     """
     pred, reference = pred.flatten(1), reference.flatten(1)
     limit = torch.as_tensor(threshold, dtype=pred.dtype, device=pred.device).reshape(-1, 1)
-    label = pred >= limit
-    labelled, tp, foreground = (
-        mask.sum(1, keepdim=True).to(torch.float64) for mask in (label, label & reference, reference)
-    )
-    return ConfusionCounts(tp, labelled - tp, foreground, pred.shape[1] - foreground)
+    label = torch.ge(pred, limit, out=torch.empty_like(pred))
+    tp = torch.linalg.vecdot(label, reference)[:, None]
+    n_foreground = reference.sum(1, keepdim=True)
+    return ConfusionCounts(tp, label.sum(1, keepdim=True) - tp, n_foreground, pred.shape[1] - n_foreground)

@@ -64,10 +64,12 @@ def adaptive_threshold(pred: Tensor) -> Tensor:
 
 def curves_from_counts(counts: ConfusionCounts, protocol: Protocol) -> ThresholdCurves:
     """The four measures of counts; ``"paper"`` sets the first three to 0 where TP = 0 or where they are 0 / 0."""
-    overlap = [counts.dice(), counts.sensitivity(), counts.specificity()]
+    dice, sensitivity, specificity = counts.dice(), counts.sensitivity(), counts.specificity()
     if protocol == "paper":
-        overlap = [torch.where(counts.tp > 0, measure, 0.0).nan_to_num(0.0) for measure in overlap]
-    return ThresholdCurves(*overlap, enhanced_alignment(counts))
+        missed = counts.tp == 0
+        dice, sensitivity = dice.masked_fill(missed, 0), sensitivity.masked_fill(missed, 0)
+        specificity = specificity.masked_fill(missed | (counts.n_background == 0), 0)
+    return ThresholdCurves(dice, sensitivity, specificity, enhanced_alignment(counts))
 
 
 def enhanced_alignment(counts: ConfusionCounts) -> Tensor:
@@ -87,19 +89,13 @@ def enhanced_alignment(counts: ConfusionCounts) -> Tensor:
         Fan et al., "Enhanced-alignment Measure for Binary Foreground Map Evaluation", IJCAI 2018, as computed by the
         MATLAB toolbox of the Inf-Net authors.
     """
-    tp, fp, n_foreground, n_background = counts.tp, counts.fp, counts.n_foreground, counts.n_background
-    n_pixels, n_labelled = n_foreground + n_background, tp + fp
-    label_mean, reference_mean = n_labelled / n_pixels, n_foreground / n_pixels
-    total = torch.zeros_like(tp)
-    for n, label, reference in (
-        (tp, 1, 1),
-        (fp, 1, 0),
-        (n_foreground - tp, 0, 1),
-        (n_background - fp, 0, 0),
-    ):
-        a, b = label - label_mean, reference - reference_mean
-        alignment = 2 * a * b / (a**2 + b**2 + EPS)
-        total += n * (alignment + 1) ** 2 / 4
-    total = torch.where(n_foreground == 0, n_pixels - n_labelled, total)
-    total = torch.where(n_background == 0, n_labelled, total)
+    n_pixels, n_labelled = counts.n_foreground + counts.n_background, counts.tp + counts.fp
+    label_mean, reference_mean = n_labelled / n_pixels, counts.n_foreground / n_pixels
+    n = torch.stack([counts.tp, counts.fp, counts.fn, counts.tn]).unflatten(0, (2, 2))  # label, reference, B, T
+    a = torch.stack([1 - label_mean, -label_mean])[:, None]
+    b = torch.stack([1 - reference_mean, -reference_mean])
+    alignment = 2 * a * b / (a.square() + b.square() + EPS)
+    total = (n * (alignment + 1).square()).sum((0, 1)) / 4
+    total = torch.where(counts.n_foreground == 0, n_pixels - n_labelled, total)
+    total = torch.where(counts.n_background == 0, n_labelled, total)
     return total / (n_pixels - 1 + EPS)

@@ -17,26 +17,26 @@ def prepared_pair(
     """Check a batch of maps and references and bring them to what the protocol measures.
 
     Args:
-        pred: probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D), any floating or integer dtype.
+        pred: probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D), any dtype.
         reference: masks of 0 and 1 of the same shape, any dtype.
         protocol: ``"paper"`` scales each map by its own minimum and maximum, ``"clinical"`` takes it as it is.
         names: what to call each of the B cases in a message.
 
     Returns:
-        The maps as float64 and the references as bool, shapes and device kept.
+        The maps and the references as float64, shapes and device kept.
 
     Raises:
         InputError: shapes differ, a map leaves [0, 1] or holds NaN, a reference is not binary; it names the case.
     """
-    if protocol not in get_args(Protocol):
-        raise InputError(f"protocol {protocol!r} is unknown: use 'paper' or 'clinical'")
+    check_protocol(protocol)
     pred, reference = _plain(pred), _plain(reference)
     _check_shapes(pred, reference, names)
-    pred = pred.to(torch.float64)
     low, high = _extremes(pred)
     _check_range(low, high, names)
-    binary = _check_binary(reference, names)
-    return (_scaled(pred, low, high) if protocol == "paper" else pred), binary
+    is_mask, reference = reference.dtype == torch.bool, reference.to(torch.float64)
+    if not is_mask:
+        _check_binary(reference, names)
+    return (_stretched(pred, low, high) if protocol == "paper" else pred.to(torch.float64)), reference
 
 
 def min_max_scaled(pred: Tensor) -> Tensor:
@@ -55,8 +55,13 @@ def min_max_scaled(pred: Tensor) -> Tensor:
         >>> min_max_scaled(torch.tensor([[[[0.25, 0.5, 0.75]]]]))
         tensor([[[[0.0000, 0.5000, 1.0000]]]], dtype=torch.float64)
     """
-    pred = pred.to(torch.float64)
-    return _scaled(pred, *_extremes(pred))
+    return _stretched(pred, *_extremes(pred)).clamp_(0, 1)
+
+
+def check_protocol(protocol: str) -> None:
+    """Refuse a protocol that does not exist."""
+    if protocol not in get_args(Protocol):
+        raise InputError(f"protocol {protocol!r} is unknown: use 'paper' or 'clinical'")
 
 
 def case_name(names: Sequence[str] | None, index: int) -> str:
@@ -65,19 +70,18 @@ def case_name(names: Sequence[str] | None, index: int) -> str:
 
 
 def _plain(image: Tensor) -> Tensor:
-    # MetaTensor would carry its metadata through every operation
-    return image.as_subclass(torch.Tensor).detach()
+    # a MetaTensor would carry its metadata through every operation
+    return image.as_subclass(Tensor).detach()
 
 
 def _extremes(pred: Tensor) -> tuple[Tensor, Tensor]:
     dims = tuple(range(1, pred.ndim))
-    return pred.amin(dims, keepdim=True), pred.amax(dims, keepdim=True)
+    return pred.amin(dims, keepdim=True).to(torch.float64), pred.amax(dims, keepdim=True).to(torch.float64)
 
 
-def _scaled(pred: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def _stretched(pred: Tensor, low: Tensor, high: Tensor) -> Tensor:
     constant = low == high
-    spread = torch.where(constant, 1.0, high - low)
-    return (pred - torch.where(constant, 0.0, low)).div_(spread).clamp_(0, 1)
+    return (pred - torch.where(constant, 0.0, low)).div_(torch.where(constant, 1.0, high - low))
 
 
 def _check_shapes(pred: Tensor, reference: Tensor, names: Sequence[str] | None) -> None:
@@ -101,19 +105,16 @@ def _check_range(low: Tensor, high: Tensor, names: Sequence[str] | None) -> None
         found = f"[{low.flatten()[first]:.6g}, {high.flatten()[first]:.6g}]"
         raise InputError(
             f"{case_name(names, first)}: the prediction's values span {found}, expected probabilities within [0, 1] "
-            "without NaN: apply the sigmoid or divide 8-bit values by 255"
+            "without NaN: apply the sigmoid, or divide 8-bit values by 255"
         )
 
 
-def _check_binary(reference: Tensor, names: Sequence[str] | None) -> Tensor:
-    if reference.dtype == torch.bool:
-        return reference
-    binary = reference == 1
-    bad = ~(binary | (reference == 0)).flatten(1).all(1)
+def _check_binary(reference: Tensor, names: Sequence[str] | None) -> None:
+    # only 0 and 1 equal their square
+    bad = ~(reference.square() == reference).flatten(1).all(1)
     if bad.any():
         first = int(bad.nonzero()[0])
         values = reference[first].unique()[:6].tolist()
         raise InputError(
             f"{case_name(names, first)}: the reference holds the values {values}, expected only 0 and 1: binarise it"
         )
-    return binary

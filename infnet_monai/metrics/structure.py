@@ -1,6 +1,7 @@
 """Structure measure of a soft map."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -46,47 +47,77 @@ def structure_measure(
 
 def structure_scores(pred: Tensor, reference: Tensor) -> Tensor:
     """`structure_measure` of maps as `prepared_pair` returns them."""
-    pred, reference = pred[:, 0], reference[:, 0].to(pred.dtype)
-    share, mean = reference.mean((1, 2)), pred.mean((1, 2))
-    object_score = share * _object_similarity(pred, reference)
-    object_score += (1 - share) * _object_similarity(1 - pred, 1 - reference)
-    score = (0.5 * object_score + 0.5 * _region_score(pred, reference)).clamp(min=0)
+    sums = _part_sums(pred[:, 0], reference[:, 0])
+    share, mean = reference.flatten(1).mean(1), pred.flatten(1).mean(1)
+    score = (0.5 * _object_score(sums) + 0.5 * _region_score(sums)).clamp(min=0)
     score = torch.where(share == 0, 1 - mean, score)
     return torch.where(share == 1, mean, score)
 
 
-def _object_similarity(values: Tensor, where: Tensor) -> Tensor:
-    """2 m / (m^2 + 1 + s) with mean m and standard deviation s of the values (B, H, W) where the other map is 1."""
-    values, where = values.flatten(1), where.flatten(1)
-    n = where.sum(1)
-    mean = (values * where).sum(1) / n
-    squares = (values - mean[:, None]).square_().mul_(where).sum(1)
-    deviation = (squares / (n - 1).clamp(min=1)).sqrt()
-    return 2 * mean / (mean**2 + 1 + deviation + EPS)
+class _PartSums(NamedTuple):
+    """Sums over the four parts of the map around the reference's centroid, each (B, 2, 2).
+
+    x is the map's value less that of the part's corner in the image's corner: so a part of one value has deviations
+    of exactly 0, and its variance, of which the corner is a sample, loses no digits to a large mean.
+    """
+
+    n: Tensor  # pixels
+    corner: Tensor
+    x: Tensor
+    xx: Tensor
+    xy: Tensor  # over the foreground
+    xxy: Tensor  # squares over the foreground
+    y: Tensor  # foreground pixels
 
 
-def _region_score(pred: Tensor, reference: Tensor) -> Tensor:
-    """SSIM-like scores of the four parts around the reference's centroid, weighted by area: (B, H, W) to (B,)."""
+def _part_sums(pred: Tensor, reference: Tensor) -> _PartSums:
     rows, columns = _halves(reference.sum(2)), _halves(reference.sum(1)).mT  # (B, 2, H), (B, W, 2)
-    area = rows.sum(2)[:, :, None] * columns.sum(1)[:, None, :]  # (B, 2, 2), as all sums over parts
-    # Measured from the part's own outer corner a constant part has deviations of exactly 0, and since the corner
-    # belongs to the part, the one-pass variance below loses no digits that matter.
     corner = pred[:, [0, -1]][:, :, [0, -1]]
-    deviation = pred - rows.mT @ corner @ columns.mT
-    sum_x = rows @ deviation @ columns
-    sum_xx = rows @ deviation.square() @ columns
-    sum_xy = rows @ (deviation * reference) @ columns
-    sum_y = rows @ reference @ columns
-    mean_deviation, y = sum_x / area.clamp(min=1), sum_y / area.clamp(min=1)
-    x = corner + mean_deviation
-    freedom = (area - 1).clamp(min=1)
-    variance_x = (sum_xx - sum_x * mean_deviation) / freedom
-    variance_y = (sum_y - sum_y * y) / freedom
-    covariance = (sum_xy - sum_x * y) / freedom
+    # one block for all maps, since one block is what the allocator keeps for the next call
+    maps = pred.new_empty(4, *pred.shape)
+    x, xx, xy, xxy = maps
+    torch.baddbmm(pred, rows.mT, corner @ columns.mT, alpha=-1, out=x)
+    torch.mul(x, x, out=xx)
+    torch.mul(x, reference, out=xy)
+    torch.mul(x, xy, out=xxy)
+    sums = (rows @ each @ columns for each in (*maps, reference))
+    return _PartSums(rows.sum(2)[:, :, None] * columns.sum(1)[:, None, :], corner, *sums)
+
+
+def _object_score(sums: _PartSums) -> Tensor:
+    """Likeness of the foreground to all 1 and of the background to all 0, weighted by area: (B,)."""
+    inside_n, inside_mean, inside_std = _mean_and_std(sums.y, sums.xy, sums.xxy, sums.corner)
+    outside_n, outside_mean, outside_std = _mean_and_std(
+        sums.n - sums.y, sums.x - sums.xy, sums.xx - sums.xxy, sums.corner
+    )
+    inside, outside = _likeness(inside_mean, inside_std), _likeness(1 - outside_mean, outside_std)
+    return (inside_n * inside + outside_n * outside) / (inside_n + outside_n)
+
+
+def _mean_and_std(n: Tensor, x: Tensor, xx: Tensor, corner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Number, mean and standard deviation (over n - 1) of values summed by parts: (B, 2, 2) to (B,)."""
+    part_mean = x / n.clamp(min=1)
+    total = n.sum((1, 2))
+    mean = (n * (corner + part_mean)).sum((1, 2)) / total
+    squares = xx - x * part_mean + n * (corner + part_mean - mean[:, None, None]).square()
+    return total, mean, (squares.sum((1, 2)).clamp(min=0) / (total - 1).clamp(min=1)).sqrt()
+
+
+def _likeness(mean: Tensor, std: Tensor) -> Tensor:
+    return 2 * mean / (mean.square() + 1 + std + EPS)
+
+
+def _region_score(sums: _PartSums) -> Tensor:
+    """SSIM-like scores of the four parts, weighted by area: (B,)."""
+    n, freedom = sums.n.clamp(min=1), (sums.n - 1).clamp(min=1)
+    x, y = sums.corner + sums.x / n, sums.y / n
+    variance_x = (sums.xx - sums.x * sums.x / n) / freedom
+    variance_y = (sums.y - sums.y * y) / freedom
+    covariance = (sums.xy - sums.x * y) / freedom
     numerator = 4 * x * y * covariance
-    denominator = (x**2 + y**2) * (variance_x + variance_y)
-    quality = torch.where(numerator == 0, (denominator == 0).to(pred.dtype), numerator / (denominator + EPS))
-    return (quality * area).sum((1, 2)) / area.sum((1, 2))
+    denominator = (x.square() + y.square()) * (variance_x + variance_y)
+    quality = torch.where(numerator == 0, (denominator == 0).to(x.dtype), numerator / (denominator + EPS))
+    return (quality * sums.n).sum((1, 2)) / sums.n.sum((1, 2))
 
 
 def _halves(profile: Tensor) -> Tensor:

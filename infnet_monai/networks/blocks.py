@@ -6,23 +6,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ConvBN", "EdgeAttention", "PartialDecoder", "ReceptiveFieldBlock", "ReverseAttention", "resize_to"]
+__all__ = ["ConvBN", "EdgeAttention", "PartialDecoder", "ReceptiveFieldBlock", "ReverseAttention", "resize_like"]
 
 
-def resize_to(maps: Tensor, size: list[int], align_corners: bool = False) -> Tensor:
-    """Resize maps bilinearly to a spatial size.
+def resize_like(maps: Tensor, reference: Tensor, align_corners: bool = False) -> Tensor:
+    """Resize maps bilinearly to the height and width of another tensor.
 
     Args:
-        maps: Tensor of shape ``(B, C, H, W)``.
-        size: Target ``[height, width]`` in pixels.
+        maps: Tensor of shape ``(B, C, H', W')``.
+        reference: Tensor of shape ``(..., H, W)``.
         align_corners: Passed on to :func:`torch.nn.functional.interpolate`.
 
     Returns:
-        Tensor of shape ``(B, C, *size)``; the input itself where it has that size already.
+        Tensor of shape ``(B, C, H, W)``.
+
+    Example:
+        >>> resize_like(torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 8, 6)).shape
+        torch.Size([1, 2, 8, 6])
     """
-    if maps.shape[2] == size[0] and maps.shape[3] == size[1]:
-        return maps
-    return functional.interpolate(maps, size=size, mode="bilinear", align_corners=align_corners)
+    return functional.interpolate(maps, size=reference.shape[-2:], mode="bilinear", align_corners=align_corners)
 
 
 class ConvBN(nn.Module):
@@ -37,9 +39,7 @@ class ConvBN(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], dilation: int = 1):
         super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, padding="same", padding_mode="zeros", dilation=dilation, bias=False
-        )
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding="same", dilation=dilation, bias=False)
         self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,13 +109,13 @@ class PartialDecoder(nn.Module):
         Returns:
             Logits ``(B, out_channels, H, W)`` at the stride of f3.
         """
-        high_up = resize_to(high, middle.shape[2:], align_corners=True)
-        high_up_twice = resize_to(high_up, low.shape[2:], align_corners=True)
-        middle_up = resize_to(middle, low.shape[2:], align_corners=True)
+        high_up = resize_like(high, middle, align_corners=True)
+        high_up_twice = resize_like(high_up, low, align_corners=True)
+        middle_up = resize_like(middle, low, align_corners=True)
         middle_gated = self.up_high_to_middle(high_up) * middle
         low_gated = self.up_high_to_low(high_up_twice) * self.up_middle_to_low(middle_up) * low
         merged = self.merge_middle(torch.cat([middle_gated, self.up_high_to_merge(high_up)], dim=1))
-        merged_up = self.up_merged(resize_to(merged, low.shape[2:], align_corners=True))
+        merged_up = self.up_merged(resize_like(merged, low, align_corners=True))
         return self.classify(self.refine(self.merge_low(torch.cat([low_gated, merged_up], dim=1))))
 
 
@@ -177,8 +177,7 @@ class ReverseAttention(nn.Module):
         Returns:
             Refined logits ``(B, out_channels, H, W)``.
         """
-        size = feature.shape[2:]
-        guidance = resize_to(guidance, size)
+        guidance = resize_like(guidance, feature)
         unsure = 1 - torch.sigmoid(guidance).amax(dim=1, keepdim=True)
         embedded = self.embed.bn(self.embed.conv(feature) * unsure)
-        return self.refine(torch.cat([embedded, resize_to(edge_feature, size)], dim=1)) + guidance
+        return self.refine(torch.cat([embedded, resize_like(edge_feature, feature)], dim=1)) + guidance

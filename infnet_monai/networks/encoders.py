@@ -1,123 +1,86 @@
-"""The encoder contract and the registry of the backbones.
+"""The encoder contract, and encoders built from the registry or from timm.
 
 An encoder is a module that maps an image ``(B, in_channels, H, W)`` to four features, low level first, and says what
 they are in its attributes ``channels`` and ``strides``. For ResNet50 and a 352 x 352 image:
 
-=======  =========  ======  ==================
+=======  =========  ======  ===================
 feature  level      stride  shape
-=======  =========  ======  ==================
+=======  =========  ======  ===================
 f2       low        4       ``(B, 256, 88, 88)``
 f3       high       8       ``(B, 512, 44, 44)``
 f4       high       16      ``(B, 1024, 22, 22)``
 f5       high       32      ``(B, 2048, 11, 11)``
-=======  =========  ======  ==================
+=======  =========  ======  ===================
 
-The high-level features follow each other at half the size. Any height and width of at least the deepest stride works.
+Height and width need not be equal nor multiples of a stride; an encoder that does want multiples, or a minimum, says
+so in its attributes ``size_divisor`` and ``minimum_size`` and answers other sizes with the size to pad to.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import timm
-from timm.models import is_model
+import torch
 from torch import Tensor, nn
 
 from infnet_monai.errors import InputError
 from infnet_monai.networks.pretrained import load_encoder_weights
+from infnet_monai.networks.registry import BACKBONES, Backbone, get_backbone
 
-__all__ = ["Backbone", "Encoder", "create_encoder", "get_backbone", "list_backbones"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A registry entry: how an encoder is built and what its ImageNet weights expect.
-
-    Attributes:
-        name: Name in this package.
-        timm_name: Name of the timm model, or ``None`` where the encoder is written here.
-        out_indices: Indices of the timm features f2, f3, f4, f5.
-        mean: Channel means that the ImageNet weights expect, for images in [0, 1].
-        std: Channel standard deviations that the ImageNet weights expect.
-        weights: Where the ImageNet weights come from.
-        licence: Licence of these weights.
-        build: Constructor ``(in_channels) -> Encoder`` of an encoder written here.
-    """
-
-    name: str
-    timm_name: str | None
-    out_indices: tuple[int, ...] = (1, 2, 3, 4)
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
-    weights: str = "timm hub"
-    licence: str = "see the model's page in timm"
-    build: Callable[[int], Encoder] | None = None
+__all__ = ["Encoder", "create_encoder"]
 
 
 class Encoder(nn.Module):
-    """Four features of an image; subclasses or wrapped modules follow the contract of this module.
+    """Four features of an image.
 
     Args:
         features: Module that maps an image to a list of four features, low level first.
         channels: Channels of the four features.
         strides: Strides of the four features against the image.
+        minimum_size: Smallest height and width in pixels; the deepest stride by default.
+        size_divisor: Height and width must be multiples of this number of pixels.
     """
 
-    def __init__(self, features: nn.Module, channels: tuple[int, ...], strides: tuple[int, ...]):
+    def __init__(
+        self,
+        features: nn.Module,
+        channels: tuple[int, ...],
+        strides: tuple[int, ...],
+        minimum_size: int | None = None,
+        size_divisor: int = 1,
+    ):
         super().__init__()
         self.features = features
         self.channels = channels
         self.strides = strides
+        self.minimum_size = strides[-1] if minimum_size is None else minimum_size
+        self.size_divisor = size_divisor
         self.weights_origin = "random"
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map ``(B, in_channels, H, W)`` to the features f2, f3, f4, f5."""
+        """Map ``(B, in_channels, H, W)`` to the features f2, f3, f4, f5.
+
+        Raises:
+            ValueError: The encoder cannot take an image of this height and width; the message names the size to pad
+                to.
+        """
+        if not torch.jit.is_tracing():
+            self._check_size(image.shape[2], image.shape[3])
         return self.features(image)
 
+    def _check_size(self, height: int, width: int) -> None:
+        padded_height, padded_width = self._padded(height), self._padded(width)
+        if height != padded_height or width != padded_width:
+            raise ValueError(
+                f"the encoder cannot take an image of {height} x {width} pixels: pad it to "
+                f"{padded_height} x {padded_width}"
+            )
 
-BACKBONES = {
-    backbone.name: backbone
-    for backbone in (
-        Backbone("vgg16", "vgg16", out_indices=(0, 1, 2, 3), licence="BSD-3-Clause (torchvision)"),
-    )
-}
-
-
-def list_backbones() -> list[str]:
-    """Return the names of the registered backbones.
-
-    Example:
-        >>> "vgg16" in list_backbones()
-        True
-    """
-    return list(BACKBONES)
-
-
-def get_backbone(name: str) -> Backbone:
-    """Return the registry entry of a backbone, or one made for any other timm model with ``features_only``.
-
-    Args:
-        name: Registered name, or a timm model's name.
-
-    Raises:
-        InputError: The name is neither; the message lists the registered names and close matches.
-    """
-    if name in BACKBONES:
-        return BACKBONES[name]
-    if not is_model(name):
-        close = difflib.get_close_matches(name, [*BACKBONES, *timm.list_models()], n=5)
-        hint = f" Close matches: {', '.join(close)}." if close else ""
-        raise InputError(
-            f"unknown backbone {name!r}: expected one of {', '.join(BACKBONES)} or a timm model's name.{hint}"
-        )
-    config = timm.get_pretrained_cfg(name)
-    mean, std = (config.mean, config.std) if config else (IMAGENET_MEAN, IMAGENET_STD)
-    return Backbone(name, name, out_indices=(-4, -3, -2, -1), mean=mean, std=std)
+    def _padded(self, length: int) -> int:
+        divisor = self.size_divisor
+        return max((length + divisor - 1) // divisor * divisor, self.minimum_size)
 
 
 def create_encoder(
@@ -137,35 +100,74 @@ def create_encoder(
         pooling: ``"max"``, ``"avg"`` or ``None`` (the encoder's own); only VGG encoders can be changed.
 
     Raises:
-        InputError: Unknown name, or weights that cannot be loaded.
+        InputError: Unknown name, an encoder without four features of growing stride, one that takes images of one
+            size only, or weights that cannot be loaded.
         ValueError: ``out_indices`` or ``pooling`` do not fit the encoder.
     """
     backbone = get_backbone(name)
     if backbone.build is not None:
         if out_indices is not None:
-            raise ValueError(f"out_indices cannot be changed for backbone {name!r}")
-        encoder = backbone.build(in_channels)
+            raise ValueError(f"out_indices cannot be changed for backbone {name!r}, got {tuple(out_indices)}")
+        features = backbone.build(in_channels)
+        encoder = Encoder(features, features.channels, features.strides)
     else:
-        encoder = _create_timm_encoder(backbone, in_channels, out_indices or backbone.out_indices)
+        encoder = _create_timm_encoder(backbone, in_channels, tuple(out_indices or backbone.out_indices))
     if pooling is not None:
         _set_pooling(encoder, name, pooling)
-    encoder.weights_origin = load_encoder_weights(encoder.features, backbone.timm_name, pretrained, in_channels)
+    encoder.weights_origin = load_encoder_weights(encoder.features, backbone, pretrained, in_channels)
     return encoder
 
 
 def _create_timm_encoder(backbone: Backbone, in_channels: int, out_indices: tuple[int, ...]) -> Encoder:
     if len(out_indices) != 4:
-        raise ValueError(f"out_indices must name four features (f2, f3, f4, f5), got {tuple(out_indices)}")
+        raise ValueError(f"out_indices must name four features (f2, f3, f4, f5), got {out_indices}")
     try:
-        features = timm.create_model(
-            backbone.timm_name, features_only=True, out_indices=tuple(out_indices), in_chans=in_channels
+        features: Any = timm.create_model(
+            backbone.timm_name, features_only=True, out_indices=out_indices, in_chans=in_channels
         )
     except (RuntimeError, IndexError, AssertionError, TypeError) as error:
         raise InputError(
-            f"backbone {backbone.name!r} cannot give the four features {tuple(out_indices)}: {error}"
+            f"backbone {backbone.name!r} cannot give the four features {out_indices} ({error}). Choose an encoder that "
+            "has them, or other out_indices."
         ) from error
-    info = features.feature_info
-    return Encoder(features, tuple(info.channels()), tuple(info.reduction()))
+    channels, strides = tuple(features.feature_info.channels()), tuple(features.feature_info.reduction())
+    if any(shallow >= deep for shallow, deep in pairwise(strides)):
+        raise InputError(
+            f"backbone {backbone.name!r} has features of strides {strides} at {out_indices}: Inf-Net needs four whose "
+            "stride grows. Choose a convolutional or hierarchical encoder, or other out_indices."
+        )
+    encoder = Encoder(features, channels, strides)
+    if backbone.name not in BACKBONES:
+        _find_size_limits(encoder, backbone.name, in_channels)
+    return encoder
+
+
+def _find_size_limits(encoder: Encoder, name: str, in_channels: int) -> None:
+    """Try an encoder that nobody has described: which heights and widths does it take?"""
+    stride = encoder.strides[-1]
+    ample = 4 * stride
+    if not _takes(encoder, (1, in_channels, ample, ample + stride)):
+        raise InputError(
+            f"backbone {name!r} gives no feature maps (B, channels, height, width) for an image of {ample} x "
+            f"{ample + stride} pixels: Inf-Net needs an encoder for images of any size. Choose a convolutional one."
+        )
+    if not _takes(encoder, (1, in_channels, ample + 3, ample + 5)):
+        encoder.size_divisor = stride
+    if not _takes(encoder, (1, in_channels, stride, stride)):
+        encoder.minimum_size = ample
+
+
+def _takes(encoder: Encoder, image_shape: tuple[int, int, int, int]) -> bool:
+    """Whether an encoder gives the features that it promises for an image of this shape."""
+    encoder.eval()
+    try:
+        with torch.no_grad():
+            features = encoder.features(torch.zeros(image_shape, device=next(encoder.parameters()).device))
+    except (RuntimeError, AssertionError, ValueError):
+        return False
+    finally:
+        encoder.train()
+    return [tuple(feature.shape[:2]) for feature in features] == [(1, channels) for channels in encoder.channels]
 
 
 def _set_pooling(encoder: Encoder, name: str, pooling: str) -> None:

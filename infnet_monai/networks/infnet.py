@@ -14,7 +14,7 @@ from infnet_monai.networks.blocks import (
     PartialDecoder,
     ReceptiveFieldBlock,
     ReverseAttention,
-    resize_to,
+    resize_like,
 )
 from infnet_monai.networks.encoders import create_encoder
 
@@ -38,7 +38,7 @@ def _maps_type(stages: int) -> type:
     """Return the named tuple for a number of reverse-attention stages (coarsest first, edge last)."""
     if stages == 3:
         return InfNetMaps
-    return namedtuple("InfNetMaps", ["s_g", *(f"s_{5 - stage}" for stage in range(stages)), "s_edge"])  # noqa: PYI024
+    return namedtuple("InfNetMaps", ["s_g", *(f"s_{5 - stage}" for stage in range(stages)), "s_edge"])
 
 
 class InfNet(nn.Module):
@@ -93,12 +93,34 @@ class InfNet(nn.Module):
         self.reverse_attentions = nn.ModuleList()
         for stage, channels in enumerate([*reversed(high_level), low_level][:reverse_attention_stages]):
             width, kernel_sizes = (256, (5, 5, 5, 1)) if stage == 0 else (64, (3, 3, 3))
-            self.reverse_attentions.append(
-                ReverseAttention(channels, width, EDGE_CHANNELS, out_channels, kernel_sizes)
-            )
+            self.reverse_attentions.append(ReverseAttention(channels, width, EDGE_CHANNELS, out_channels, kernel_sizes))
 
     def forward(self, image: Tensor) -> Tensor | InfNetMaps:
-        """Segment a batch of slices; see the class for shapes."""
+        """Segment a batch of slices; see the class for shapes.
+
+        Raises:
+            ValueError: The encoder cannot take an image of this height and width; the message names the size to pad
+                to.
+        """
+        if torch.jit.is_scripting() or not self.training:
+            return resize_like(self._decode(image)[-2], image)
+        return self.maps(image)
+
+    @torch.jit.unused
+    def maps(self, image: Tensor) -> InfNetMaps:
+        """Return all logit maps in train and eval mode alike, as :meth:`forward` does in train mode.
+
+        Args:
+            image: Normalised slices ``(B, in_channels, H, W)``.
+
+        Returns:
+            The maps ``(B, C, H, W)``, coarsest first, the edge map last.
+        """
+        maps = self._decode(image)
+        return _maps_type(len(self.reverse_attentions))(*(resize_like(logits, image) for logits in maps))
+
+    def _decode(self, image: Tensor) -> list[Tensor]:
+        """Return all logit maps at the strides of their features."""
         features = self.encoder(image)
         decoded: list[Tensor] = []
         for level, receptive_field in enumerate(self.receptive_fields):
@@ -107,10 +129,5 @@ class InfNet(nn.Module):
         maps = [self.partial_decoder(decoded[2], decoded[1], decoded[0])]
         for stage, reverse_attention in enumerate(self.reverse_attentions):
             maps.append(reverse_attention(features[3 - stage], edge_feature, maps[stage]))
-        if torch.jit.is_scripting() or not self.training:
-            return resize_to(maps[-1], image.shape[2:])
-        return self._all_maps([*maps, edge], image.shape[2:])
-
-    @torch.jit.unused
-    def _all_maps(self, maps: list[Tensor], size: list[int]) -> InfNetMaps:
-        return _maps_type(len(self.reverse_attentions))(*(resize_to(logits, size) for logits in maps))
+        maps.append(edge)
+        return maps

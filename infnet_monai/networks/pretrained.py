@@ -1,62 +1,68 @@
-"""ImageNet weights of the encoders: from the timm hub, its cache, or a file."""
+"""ImageNet weights of the encoders: from the timm hub, its cache, an installed package or a file."""
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import urllib.error
 import urllib.request
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import timm
 from huggingface_hub import constants, try_to_load_from_cache
-from timm.models import adapt_input_conv, load_state_dict
+from timm.models import PretrainedCfg, adapt_input_conv, load_state_dict
 from torch import Tensor, nn
 
 from infnet_monai.errors import InputError
+from infnet_monai.networks.registry import Backbone
 
 __all__ = ["load_encoder_weights", "match_state_dict"]
 
 logger = logging.getLogger(__name__)
 
 HUB_TIMEOUT_S = 5.0
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 SHOWN_KEYS = 4
 
 
 def load_encoder_weights(
-    features: nn.Module, timm_name: str | None, pretrained: bool | str = False, in_channels: int = 3
+    features: nn.Module, backbone: Backbone, pretrained: bool | str = False, in_channels: int = 3
 ) -> str:
     """Load weights into an encoder's features and say where they came from.
 
+    ImageNet weights are looked for in the hub's cache, on the hub and in the package that the backbone's registry
+    entry names, in this order.
+
     Args:
         features: The module of :class:`infnet_monai.networks.encoders.Encoder`.
-        timm_name: The timm model whose ImageNet weights fit, or ``None`` where there is none on the hub.
+        backbone: The encoder's registry entry.
         pretrained: ``False``, ``True``, ``"auto"`` or the path of a weight file.
         in_channels: Channels of the input image; the first convolution is adapted where it is not 3.
 
     Returns:
-        The origin of the weights: ``"random"``, ``"hub: NAME"`` or ``"file: PATH"``.
+        The origin of the weights: ``"random"``, ``"hub: NAME"``, ``"package: NAME"`` or ``"file: PATH"``.
 
     Raises:
-        InputError: The weights cannot be had or do not fit (with ``"auto"`` only where they do not fit).
+        InputError: The weights cannot be had or do not fit. With ``"auto"`` only a misfit is an error: where no
+            weights can be had, a warning is logged and the encoder keeps its random weights.
     """
     if pretrained is False:
         return "random"
     if isinstance(pretrained, str) and pretrained != "auto":
-        state_dict, origin = _read_weight_file(pretrained), f"file: {pretrained}"
+        state_dict, origin = _read_weight_file(Path(pretrained)), f"file: {pretrained}"
     else:
         try:
-            state_dict, origin = _read_hub_weights(timm_name), f"hub: {timm_name}"
+            state_dict, origin = _find_imagenet_weights(features, backbone)
         except InputError as error:
             if pretrained is True:
                 raise
-            warnings.warn(f"{error} The encoder starts from random weights.", stacklevel=2)
-            return "random (ImageNet weights could not be had)"
+            logger.warning("%s The encoder starts from random weights.", error)
+            return "random"
     matched = match_state_dict(features, state_dict, origin, in_channels)
     features.load_state_dict(matched)
-    unused = len(state_dict) - len(matched)
-    logger.info("Encoder weights: %d tensors from %s (%d of the file are not used).", len(matched), origin, unused)
+    unused = sorted(set(map(_plain, state_dict)) - set(map(_plain, matched)))
+    logger.info("Encoder %s: %d tensors from %s, not used: %s.", backbone.name, len(matched), origin, _shown(unused))
     return origin
 
 
@@ -72,7 +78,7 @@ def match_state_dict(
         features: The encoder's module.
         state_dict: Tensors of the checkpoint.
         origin: Where they come from, for the error message.
-        in_channels: Channels of the input image.
+        in_channels: Channels of the input image; weights for three channels are summed or repeated to fit.
 
     Returns:
         A state dict with exactly the keys of ``features``.
@@ -80,60 +86,101 @@ def match_state_dict(
     Raises:
         InputError: A tensor is missing or has another shape; the message names the first such keys.
     """
-    available = {key.replace(".", "_"): tensor for key, tensor in state_dict.items()}
+    available = {_plain(key): tensor for key, tensor in state_dict.items()}
     matched: dict[str, Tensor] = {}
     problems = []
-    for position, (key, own) in enumerate(features.state_dict().items()):
-        tensor = available.get(key.replace(".", "_"))
+    for key, own in features.state_dict().items():
+        tensor = available.get(_plain(key))
+        if tensor is None and key.endswith("num_batches_tracked"):
+            tensor = own
         if tensor is None:
-            if key.endswith("num_batches_tracked"):
-                matched[key] = own
-                continue
             problems.append(f"{key} is missing")
             continue
-        if position == 0 and in_channels != 3 and own.ndim == 4:
+        if own.ndim == tensor.ndim == 4 and tensor.shape[1] == 3 and own.shape[1] == in_channels != 3:
             tensor = adapt_input_conv(in_channels, tensor.float())
         if tensor.shape != own.shape:
             problems.append(f"{key} has shape {tuple(tensor.shape)} instead of {tuple(own.shape)}")
             continue
         matched[key] = tensor.to(own.dtype)
     if problems:
-        shown = "; ".join(problems[:SHOWN_KEYS]) + ("; ..." if len(problems) > SHOWN_KEYS else "")
         raise InputError(
             f"the weights of {origin} do not fit this encoder: {len(problems)} of {len(features.state_dict())} tensors "
-            f"do not match ({shown}). Give a weight file of the same network."
+            f"do not match ({_shown(problems)}). Give a weight file of the same network."
         )
     return matched
 
 
-def _read_weight_file(path: str) -> Mapping[str, Tensor]:
-    if not Path(path).is_file():
-        raise InputError(f"pretrained={path!r}: no such weight file. Give a .pth or .safetensors file, true or false.")
+def _plain(key: str) -> str:
+    return key.replace(".", "_")
+
+
+def _shown(items: list[str]) -> str:
+    return ("; ".join(items[:SHOWN_KEYS]) + ("; ..." if len(items) > SHOWN_KEYS else "")) or "none"
+
+
+def _read_weight_file(path: Path) -> Mapping[str, Tensor]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such weight file. Give a .pth or .safetensors file, true, auto or false.")
     try:
-        return load_state_dict(path, use_ema=False)
+        return load_state_dict(str(path), use_ema=False, weights_only=True)
     except Exception as error:  # the readers raise whatever the damaged bytes lead to
-        raise InputError(f"{path}: cannot be read as a weight file ({error}). Fetch the file again.") from error
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read as a weight file ({reason}). Fetch the file again.") from error
 
 
-def _read_hub_weights(timm_name: str | None) -> Mapping[str, Tensor]:
-    config = timm.get_pretrained_cfg(timm_name) if timm_name else None
-    if config is None or not (config.hf_hub_id or config.url or config.file):
-        raise InputError("there are no ImageNet weights on the hub for this backbone: give pretrained=PATH or false.")
-    if config.hf_hub_id and not _is_cached(config.hf_hub_id) and not _hub_answers():
+def _find_imagenet_weights(features: nn.Module, backbone: Backbone) -> tuple[Mapping[str, Tensor], str]:
+    try:
+        return _read_hub_weights(backbone), f"hub: {backbone.timm_name}"
+    except InputError:
+        spec = importlib.util.find_spec(backbone.weights_package) if backbone.weights_package else None
+        if spec is None or spec.origin is None:
+            raise
+    tensors = _read_weight_file(next(Path(spec.origin).parent.glob("models/*.pth")))
+    # The package names its tensors otherwise, in the order of timm's model.
+    return dict(zip(features.state_dict(), tensors.values(), strict=False)), f"package: {backbone.weights_package}"
+
+
+def _read_hub_weights(backbone: Backbone) -> Mapping[str, Tensor]:
+    config = timm.get_pretrained_cfg(backbone.timm_name) if backbone.timm_name else None
+    if config is None or not config.has_weights:
         raise InputError(
-            f"the ImageNet weights of {timm_name} are not cached and {constants.ENDPOINT} does not answer: "
-            "give pretrained=PATH (a weight file) or false."
+            f"no ImageNet weights of {backbone.name} on the hub (they come from: {backbone.weights}): "
+            "give pretrained=PATH of a weight file, or false."
         )
-    return timm.create_model(timm_name, pretrained=True).state_dict()
+    cached = _find_cached(config)
+    if cached is None and config.hf_hub_id and not config.file and not _hub_answers():
+        raise InputError(
+            f"the ImageNet weights of {backbone.name} ({config.hf_hub_id}) are not in the cache and "
+            f"{constants.ENDPOINT} does not answer: {_remedy(backbone)}"
+        )
+    try:
+        # A cached file is named outright: asking the hub whether it is still the newest takes long without a network.
+        overlay = {"file": cached} if cached else None
+        return timm.create_model(backbone.timm_name, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
+    except Exception as error:  # the hub's client, its transport and the readers raise many kinds
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"the ImageNet weights of {backbone.name} could not be read ({reason}): {_remedy(backbone)}"
+        ) from error
 
 
-def _is_cached(hub_id: str) -> bool:
-    names = ("model.safetensors", "pytorch_model.bin")
-    return any(isinstance(try_to_load_from_cache(hub_id, name), str) for name in names)
+def _remedy(backbone: Backbone) -> str:
+    package = ', install "infnet-monai[weights]"' if backbone.weights_package else ""
+    return f"give pretrained=PATH of a weight file{package}, or false."
+
+
+def _find_cached(config: PretrainedCfg) -> str | None:
+    if config.hf_hub_id is None or config.file:
+        return None
+    names = (config.hf_hub_filename,) if config.hf_hub_filename else HUB_FILES
+    found = (try_to_load_from_cache(config.hf_hub_id, name) for name in names)
+    return next((path for path in found if isinstance(path, str)), None)
 
 
 def _hub_answers() -> bool:
     """Ask once with a short time-out: the hub's own client retries for most of a minute."""
+    if constants.HF_HUB_OFFLINE:
+        return False
     try:
         urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=HUB_TIMEOUT_S)
     except urllib.error.HTTPError:

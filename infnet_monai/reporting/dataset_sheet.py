@@ -50,7 +50,7 @@ def _picture_of_case(section: str, item: dict[str, Any]) -> SlicePicture:
     return SlicePicture(
         image=lung_window(image.as_tensor())[0, ..., number].numpy(),
         reference=lesion[..., number],
-        caption=f"{section}: {case_name(item['image'])}, slice {number + 1} of {lesion.shape[-1]}",
+        caption=f"{section}: {case_name(item['image'])}" + (f", slice {number}" if lesion.shape[-1] > 1 else ""),
         spacing_mm=(float(spacing_mm[0]), float(spacing_mm[1])),
     )
 

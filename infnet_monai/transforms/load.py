@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from monai.data import ITKReader, MetaTensor, NibabelReader, PILReader
 from monai.data.image_reader import ImageReader
-from monai.transforms import LoadImage, LoadImaged
+from monai.transforms import MapTransform
 from PIL import Image
 
 from infnet_monai.errors import InputError
@@ -45,19 +45,17 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTe
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file. Correct the path, or write dataset.json anew with prepare_data.")
-    is_picture = path.name.lower().endswith(PICTURE_SUFFIXES)
+    reader = _choose_reader(path, series)
     try:
-        volume = LoadImage(image_only=True, ensure_channel_first=False)(str(path), _choose_reader(path, series))
-    except InputError:
-        raise
+        array, meta = reader.get_data(reader.read(str(path)))
     except Exception as error:  # readers raise whatever the damaged bytes lead to
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise InputError(
             f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
         ) from error
-    if is_picture:
-        return _as_volume(volume, axes)
-    return _check_volume(volume, path)
+    volume = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, dtype=np.float32), meta)
+    volume.meta["filename_or_obj"] = str(path)
+    return _as_volume(volume, axes) if path.name.lower().endswith(PICTURE_SUFFIXES) else _check_volume(volume, path)
 
 
 def _choose_reader(path: Path, series: str) -> ImageReader:
@@ -107,7 +105,7 @@ def _check_volume(volume: MetaTensor, path: Path) -> MetaTensor:
     return volume
 
 
-class LoadScand(LoadImaged):
+class LoadScand(MapTransform):
     """Dictionary version of :func:`load_scan`; an item's ``axes`` applies to its pictures.
 
     Args:
@@ -115,11 +113,8 @@ class LoadScand(LoadImaged):
         allow_missing_keys: Whether items may lack a key.
     """
 
-    def __init__(self, keys: str | list[str], allow_missing_keys: bool = False):
-        super().__init__(keys, image_only=True, allow_missing_keys=allow_missing_keys)
-
-    def __call__(self, data: Mapping[str, Any], reader: ImageReader | None = None) -> dict[str, Any]:
-        """Replace each path by its volume ``(1, X, Y, Z)``; ``reader`` is chosen by the file's type."""
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Replace each path by its volume ``(1, X, Y, Z)``."""
         item = dict(data)
         for key in self.key_iterator(item):
             item[key] = load_scan(item[key], axes=item.get("axes", UPRIGHT))

@@ -66,6 +66,8 @@ class EdgeMapd(MapTransform):
 class LesionMaskd(MapTransform):
     """Turn label values into a binary lesion mask.
 
+    An item's own ``lesion_labels`` and ``background_labels`` (its data set's, from ``dataset.json``) come first.
+
     Args:
         keys: Keys of the labels.
         lesion_labels: Values that mean lesion; 0 is background. 255 is what 8-bit pictures of masks hold.
@@ -82,7 +84,7 @@ class LesionMaskd(MapTransform):
     ):
         super().__init__(keys, allow_missing_keys)
         self.lesion_labels = tuple(lesion_labels)
-        self.background_labels = (0, *background_labels)
+        self.background_labels = tuple(background_labels)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Replace each label by a uint8 mask of 0 and 1.
@@ -91,16 +93,18 @@ class LesionMaskd(MapTransform):
             InputError: A label holds a value that is neither lesion nor background; the message names the file.
         """
         item = dict(data)
+        lesion = tuple(item.get("lesion_labels", self.lesion_labels))
+        background = (0, *item.get("background_labels", self.background_labels))
         for key in self.key_iterator(item):
             label = item[key]
-            unknown = set(np.unique(np.asarray(label)).tolist()) - {*self.lesion_labels, *self.background_labels}
+            unknown = set(np.unique(np.asarray(label)).tolist()) - {*lesion, *background}
             if unknown:
                 source = label.meta.get("filename_or_obj", key)
                 raise InputError(
-                    f"{source}: label values {_numbers(unknown)} are unknown; lesion is {_numbers(self.lesion_labels)}, "
-                    f"background {_numbers(self.background_labels)}. Correct the mask or name them in lesion_labels."
+                    f"{source}: label values {_numbers(unknown)} are unknown; lesion is {_numbers(lesion)}, "
+                    f"background {_numbers(background)}. Correct the mask or name them in lesion_labels."
                 )
-            item[key] = torch.isin(label, torch.tensor(self.lesion_labels, dtype=label.dtype)).to(torch.uint8)
+            item[key] = torch.isin(label, torch.tensor(lesion, dtype=label.dtype)).to(torch.uint8)
         return item
 
 

@@ -1,0 +1,102 @@
+"""Make the bundles from the one template and a small table of differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from infnet_monai import __version__
+from infnet_monai.networks import get_backbone
+
+__all__ = ["BUNDLES", "BundleEntry", "outdated_files", "render_bundle", "write_bundle"]
+
+TEMPLATE = Path(__file__).parent / "template"
+LICENSE = Path(__file__).parents[2] / "LICENSE"
+
+
+@dataclass(frozen=True)
+class BundleEntry:
+    """What differs between the bundles.
+
+    Attributes:
+        backbone: Registered name of the backbone.
+        title: Name of the encoder in prose.
+    """
+
+    backbone: str
+    title: str
+
+    @property
+    def name(self) -> str:
+        """Name of the bundle and of its folder."""
+        return f"infnet_{self.backbone}"
+
+
+BUNDLES = (BundleEntry("vgg16", "VGG-16"),)
+
+
+def render_bundle(entry: BundleEntry) -> dict[str, str]:
+    """Render all files of a bundle.
+
+    Args:
+        entry: A row of the table of bundles.
+
+    Returns:
+        Text of each file by its path inside the bundle.
+    """
+    backbone = get_backbone(entry.backbone)
+    values = {
+        "name": entry.name,
+        "backbone": entry.backbone,
+        "title": f"Inf-Net {entry.title}",
+        "title_backbone": entry.title,
+        "version": __version__,
+        "mean": list(backbone.mean),
+        "std": list(backbone.std),
+        "weights": backbone.weights,
+        "licence": backbone.licence,
+    }
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    files = {
+        name: environment.get_template(name).render(values)
+        for name in environment.list_templates()
+        if not name.endswith(".pyc")
+    }
+    return files | {"LICENSE": LICENSE.read_text(encoding="utf-8")}
+
+
+def write_bundle(entry: BundleEntry, bundles_dir: str | Path) -> Path:
+    """Write a bundle's files; its models and results stay untouched.
+
+    Args:
+        entry: A row of the table of bundles.
+        bundles_dir: Folder of all bundles.
+
+    Returns:
+        The bundle's folder.
+    """
+    folder = Path(bundles_dir) / entry.name
+    for name, text in render_bundle(entry).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def outdated_files(entry: BundleEntry, bundles_dir: str | Path) -> list[Path]:
+    """List a bundle's files that are missing or differ from what the template gives.
+
+    Args:
+        entry: A row of the table of bundles.
+        bundles_dir: Folder of all bundles.
+    """
+    folder = Path(bundles_dir) / entry.name
+    return [
+        folder / name
+        for name, text in render_bundle(entry).items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
+    ]

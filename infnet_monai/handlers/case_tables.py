@@ -1,0 +1,101 @@
+"""Tables of an evaluation: one row a slice, one row a case, and their means."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import ignite.distributed as idist
+import pandas as pd
+from ignite.engine import Engine, Events
+from torch import Tensor
+
+from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.metrics.counts import counts_at
+
+__all__ = ["CaseTables"]
+
+logger = logging.getLogger(__name__)
+
+THRESHOLD = 0.5
+
+
+class CaseTables:
+    """Write ``slices.csv``, ``cases.csv`` and ``summary.json`` of an evaluation; attach it to the evaluator.
+
+    Undefined measures (Dice of an empty slice predicted empty, sensitivity without lesion) are left empty in the CSV
+    and do not enter the means; the summary counts them.
+
+    Args:
+        output_dir: Folder of the tables.
+    """
+
+    def __init__(self, output_dir: str | Path):
+        self.output_dir = Path(output_dir)
+        self.slices: list[dict[str, object]] = []
+        self.cases: list[dict[str, object]] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Collect after iterations, write at the end."""
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+        engine.add_event_handler(Events.COMPLETED, self._write)
+
+    def _start(self, engine: Engine) -> None:
+        self.slices, self.cases = [], []
+
+    def _collect(self, engine: Engine) -> None:
+        for item in engine.state.output:
+            prediction, reference = item["pred"].as_tensor().double(), item["label"].as_tensor().double()
+            case = case_name(item["image"].meta["filename_or_obj"])
+            by_slice = measures(prediction.movedim(-1, 0), reference.movedim(-1, 0))
+            self.slices += [{"case": case, "slice": k + 1, **row} for k, row in enumerate(by_slice)]
+            self.cases += [{"case": case, **row} for row in measures(prediction[None], reference[None])]
+
+    def _write(self, engine: Engine) -> None:
+        slices = [row for rank in idist.all_gather_object(self.slices) for row in rank] if _many() else self.slices
+        cases = [row for rank in idist.all_gather_object(self.cases) for row in rank] if _many() else self.cases
+        if idist.get_rank() != 0:
+            return
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        summary = {"threshold": THRESHOLD, "key_metrics": dict(engine.state.metrics)}
+        for name, rows in (("slices", slices), ("cases", cases)):
+            table = pd.DataFrame(rows)
+            table.to_csv(self.output_dir / f"{name}.csv", index=False)
+            values = table.drop(columns=["case", "slice"], errors="ignore")
+            summary[name] = {
+                "count": len(table),
+                "mean": {column: _number(mean) for column, mean in values.mean().items()},
+                "undefined": {column: int(count) for column, count in values.isna().sum().items()},
+            }
+        (self.output_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        logger.info("Wrote slices.csv, cases.csv and summary.json to %s", self.output_dir)
+
+
+def measures(prediction: Tensor, reference: Tensor) -> list[dict[str, float]]:
+    """Compute one row of measures for each image of a batch.
+
+    Args:
+        prediction: Probabilities ``(B, 1, ...)``, float64.
+        reference: Masks of 0 and 1, same shape, float64.
+
+    Returns:
+        For each image Dice, sensitivity, specificity and MAE; NaN where a measure is undefined.
+    """
+    counts = counts_at(prediction, reference, THRESHOLD)
+    columns = {
+        "dice": counts.dice()[:, 0],
+        "sensitivity": counts.sensitivity()[:, 0],
+        "specificity": counts.specificity()[:, 0],
+        "mae": (prediction - reference).abs().flatten(1).mean(dim=1),
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
+
+
+def _many() -> bool:
+    return idist.get_world_size() > 1
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

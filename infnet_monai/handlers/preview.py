@@ -1,0 +1,72 @@
+"""A picture of a validation case with the true and the predicted outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import numpy as np
+from ignite.engine import Engine, Events
+from monai.transforms import Orientation
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
+
+from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
+from infnet_monai.transforms import load_scan, lung_window
+
+__all__ = ["ValidationPreview"]
+
+AXES = "PLS"
+
+
+class ValidationPreview:
+    """Draw the slices with most lesion of the first case after each validation; attach it to the evaluator.
+
+    Args:
+        path: PNG file, drawn anew each time.
+        log_dir: Folder of TensorBoard events to add the picture to; ``None`` for none.
+        slices_shown: Number of slices.
+    """
+
+    def __init__(self, path: str | Path, log_dir: str | Path | None = None, slices_shown: int = 8):
+        self.path = Path(path)
+        self.log_dir = log_dir
+        self.slices_shown = slices_shown
+        self._runs = 0
+
+    def attach(self, engine: Engine) -> None:
+        """Draw after the evaluator's first iteration."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._draw)
+
+    def _draw(self, engine: Engine) -> None:
+        if idist.get_rank() != 0:
+            return
+        self._runs += 1
+        tiles = _tiles(engine.state.output[0], engine.state.batch, self.slices_shown)
+        draw_contact_sheet(tiles, self.path, title=f"{self._case(engine)}: reference green, prediction red")
+        if self.log_dir is not None:
+            with SummaryWriter(str(self.log_dir)) as writer:
+                writer.add_image("validation", np.asarray(Image.open(self.path).convert("RGB")), self._runs, dataformats="HWC")
+
+    def _case(self, engine: Engine) -> str:
+        return case_name(engine.state.output[0]["label"].meta["filename_or_obj"])
+
+
+def _tiles(output: Mapping[str, Any], batch: Any, count: int) -> list[SlicePicture]:
+    """Cut the slices with most lesion, in their order, out of the scan on disk and the output's masks."""
+    item = batch[0] if isinstance(batch, list) else batch
+    source = output["image"].meta["filename_or_obj"]
+    axes = item.get("axes", "PL") if isinstance(item, Mapping) else "PL"
+    scan = Orientation(axcodes=AXES, labels=None)(load_scan(source, axes=axes if isinstance(axes, str) else axes[0]))
+    image = lung_window(scan)[0].numpy()
+    reference = output["label"][0].cpu().numpy()
+    prediction = output["pred"][0].cpu().numpy() >= 0.5
+    lesion = (reference > 0).sum(axis=(0, 1)) + prediction.sum(axis=(0, 1))
+    shown = sorted(np.argsort(lesion, kind="stable")[-count:])
+    spacing_mm = tuple(float(size) for size in scan.pixdim[:2])
+    return [
+        SlicePicture(image[..., k], reference[..., k], prediction[..., k], f"slice {k + 1}", spacing_mm) for k in shown
+    ]
