@@ -48,8 +48,8 @@ def measure_model(backbone: str, image_size: int = 352) -> ModelCost:
 
     Example:
         >>> cost = measure_model("res2net50")
-        >>> f"{cost.parameters_m:.1f} M, with classifier {cost.parameters_with_classifier_m:.1f} M, {cost.gflop:.1f} GFLOP"
-        '31.1 M, with classifier 33.1 M, 27.7 GFLOP'
+        >>> f"{cost.parameters_m:.1f} M ({cost.parameters_with_classifier_m:.1f} M), {cost.gflop:.1f} GFLOP"
+        '31.1 M (33.1 M), 27.7 GFLOP'
     """
     with torch.device("meta"):
         network = InfNet(backbone).eval()

@@ -2,6 +2,7 @@
 
 from infnet_monai.bundle.errors import report_errors_in_one_line
 from infnet_monai.bundle.runs import finish_evaluation, finish_training, start_evaluation, start_training
+from infnet_monai.bundle.switches import switch
 
 __all__ = [
     "finish_evaluation",
@@ -9,4 +10,5 @@ __all__ = [
     "report_errors_in_one_line",
     "start_evaluation",
     "start_training",
+    "switch",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
+import pandas as pd
 from monai.config import get_config_values
 from torch import nn
 
@@ -26,9 +27,7 @@ TRAINING_FILES = ("metrics.csv", "metrics.png", "preview.png", "run.json")
 CHECKPOINTS = ("model.pt", "last.pt")
 
 
-def start_training(
-    bundle_root: str | Path, ckpt_dir: str | Path, output_dir: str | Path, resume: bool = False
-) -> None:
+def start_training(bundle_root: str | Path, ckpt_dir: str | Path, output_dir: str | Path, resume: bool = False) -> None:
     """Prepare a training run: errors in one line, and an earlier run's files set aside.
 
     Args:
@@ -38,7 +37,9 @@ def start_training(
         resume: An earlier run goes on: nothing is set aside.
     """
     report_errors_in_one_line()
-    logger.info("Training %s; checkpoints in %s, metrics in %s.", Path(bundle_root).resolve().name, ckpt_dir, output_dir)
+    logger.info(
+        "Training %s; checkpoints in %s, metrics in %s.", Path(bundle_root).resolve().name, ckpt_dir, output_dir
+    )
     if resume or idist.get_rank() != 0:
         return
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -75,12 +76,13 @@ def finish_training(
     content = {**record, "best_val_dice": best_score, "versions": versions}
     path = Path(output_dir) / "run.json"
     path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    if best_score is not None:
-        logger.info("Best validation Dice: %.4f", best_score)
+    curve = Path(output_dir) / "metrics.csv"
+    if best_score is not None and curve.is_file():
+        logger.info("Validation Dice: %.4f before training, best %.4f", pd.read_csv(curve)["val_dice"][0], best_score)
     for label, file in (
         ("Best model", Path(ckpt_dir) / "model.pt"),
         ("Last state (for --resume true)", Path(ckpt_dir) / "last.pt"),
-        ("Learning curve", Path(output_dir) / "metrics.csv"),
+        ("Learning curve", curve),
         ("Picture of a validation case", Path(output_dir) / "preview.png"),
         ("Record of the run", path),
     ):

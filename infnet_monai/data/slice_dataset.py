@@ -75,7 +75,7 @@ class SliceDataset(Dataset):
         transformed = self.transform(item)
         volume = {key: _slice_first(transformed[key]) for key in self.keys if key in transformed}
         depth = len(next(iter(volume.values())))
-        kept = range(depth)
+        kept: Sequence[int] = range(depth)
         if positive_key is not None:
             kept = volume[positive_key].flatten(1).any(dim=1).nonzero().flatten().tolist()
         self.index += [(len(self.volumes), position) for position in kept]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import ignite.distributed as idist
 import pandas as pd
+import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
@@ -45,7 +47,7 @@ class CaseTables:
     def _start(self, engine: Engine) -> None:
         self.slices, self.cases = [], []
 
-    def _collect(self, engine: Engine) -> None:
+    def _collect(self, engine: Any) -> None:
         for item in engine.state.output:
             prediction, reference = item["pred"].as_tensor().double(), item["label"].as_tensor().double()
             case = case_name(item["image"].meta["filename_or_obj"])
@@ -54,8 +56,7 @@ class CaseTables:
             self.cases += [{"case": case, **row} for row in measures(prediction[None], reference[None])]
 
     def _write(self, engine: Engine) -> None:
-        slices = [row for rank in idist.all_gather_object(self.slices) for row in rank] if _many() else self.slices
-        cases = [row for rank in idist.all_gather_object(self.cases) for row in rank] if _many() else self.cases
+        slices, cases = _gathered(self.slices), _gathered(self.cases)
         if idist.get_rank() != 0:
             return
         self.output_dir.mkdir(parents=True, exist_ok=True)
@@ -93,8 +94,13 @@ def measures(prediction: Tensor, reference: Tensor) -> list[dict[str, float]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
 
 
-def _many() -> bool:
-    return idist.get_world_size() > 1
+def _gathered(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Join the rows of all ranks."""
+    if idist.get_world_size() == 1:
+        return rows
+    joined: list[list[dict[str, object]]] = [[] for _ in range(idist.get_world_size())]
+    torch.distributed.all_gather_object(joined, rows)
+    return [row for rank in joined for row in rank]
 
 
 def _number(value: float) -> float | None:

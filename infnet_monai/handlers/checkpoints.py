@@ -39,7 +39,7 @@ def save_atomically(content: Any, path: str | Path) -> None:
     except (OSError, RuntimeError) as error:
         draft.unlink(missing_ok=True)
         raise InputError(
-            f"{path}: cannot be written ({error}); an earlier file is untouched. Free disk space or give another ckpt_dir."
+            f"{path}: cannot be written ({error}); an earlier file is untouched. Free disk space or change ckpt_dir."
         ) from error
 
 
@@ -74,7 +74,7 @@ class BestModel:
             network = getattr(self.network, "module", self.network)
             save_atomically(network.state_dict(), self.path)
 
-    def _compare(self, engine: Engine) -> None:
+    def _compare(self, engine: Any) -> None:
         score = float(engine.state.metrics[engine.state.key_metric_name])
         if self.score is None or score > self.score:
             self.score = score

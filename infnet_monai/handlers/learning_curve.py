@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ignite.distributed as idist
 import pandas as pd
@@ -28,7 +29,7 @@ class LearningCurve:
         self.path = Path(path)
         self.interval = interval
         self.resume = resume
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[dict[Any, float]] = []
         self._losses: list[float] = []
 
     def attach(self, engine: Engine) -> None:
@@ -38,14 +39,17 @@ class LearningCurve:
         engine.add_event_handler(Events.EPOCH_COMPLETED(every=self.interval), self._write)
 
     def _start(self, engine: Engine) -> None:
+        if self.evaluator.state.metrics:
+            self._losses = [float("nan")]
+            self._write(engine)
         if self.resume and self.path.is_file():
             rows = pd.read_csv(self.path)
             self.rows = rows[rows["epoch"] <= engine.state.epoch].to_dict("records")
 
-    def _collect(self, engine: Engine) -> None:
+    def _collect(self, engine: Any) -> None:
         self._losses.append(float(engine.state.output["loss"]))
 
-    def _write(self, engine: Engine) -> None:
+    def _write(self, engine: Any) -> None:
         row = {"epoch": engine.state.epoch, "train_loss": sum(self._losses) / len(self._losses)}
         row["learning_rate"] = engine.optimizer.param_groups[0]["lr"]
         self.rows.append(row | {name: float(value) for name, value in self.evaluator.state.metrics.items()})

@@ -41,7 +41,7 @@ class ValidationPreview:
         """Draw after the evaluator's first iteration."""
         engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._draw)
 
-    def _draw(self, engine: Engine) -> None:
+    def _draw(self, engine: Any) -> None:
         if idist.get_rank() != 0:
             return
         self._runs += 1
@@ -49,9 +49,11 @@ class ValidationPreview:
         draw_contact_sheet(tiles, self.path, title=f"{self._case(engine)}: reference green, prediction red")
         if self.log_dir is not None:
             with SummaryWriter(str(self.log_dir)) as writer:
-                writer.add_image("validation", np.asarray(Image.open(self.path).convert("RGB")), self._runs, dataformats="HWC")
+                writer.add_image(
+                    "validation", np.asarray(Image.open(self.path).convert("RGB")), self._runs, dataformats="HWC"
+                )
 
-    def _case(self, engine: Engine) -> str:
+    def _case(self, engine: Any) -> str:
         return case_name(engine.state.output[0]["label"].meta["filename_or_obj"])
 
 
@@ -60,13 +62,16 @@ def _tiles(output: Mapping[str, Any], batch: Any, count: int) -> list[SlicePictu
     item = batch[0] if isinstance(batch, list) else batch
     source = output["image"].meta["filename_or_obj"]
     axes = item.get("axes", "PL") if isinstance(item, Mapping) else "PL"
-    scan = Orientation(axcodes=AXES, labels=None)(load_scan(source, axes=axes if isinstance(axes, str) else axes[0]))
+    scan: Any = Orientation(axcodes=AXES, labels=None)(
+        load_scan(source, axes=axes if isinstance(axes, str) else axes[0])
+    )
     image = lung_window(scan)[0].numpy()
     reference = output["label"][0].cpu().numpy()
     prediction = output["pred"][0].cpu().numpy() >= 0.5
     lesion = (reference > 0).sum(axis=(0, 1)) + prediction.sum(axis=(0, 1))
     shown = sorted(np.argsort(lesion, kind="stable")[-count:])
-    spacing_mm = tuple(float(size) for size in scan.pixdim[:2])
+    rows_mm, columns_mm = (float(size) for size in scan.pixdim[:2])
     return [
-        SlicePicture(image[..., k], reference[..., k], prediction[..., k], f"slice {k + 1}", spacing_mm) for k in shown
+        SlicePicture(image[..., k], reference[..., k], prediction[..., k], f"slice {k + 1}", (rows_mm, columns_mm))
+        for k in shown
     ]

@@ -29,21 +29,19 @@ class GradientClipping:
     def attach(self, engine: Engine) -> None:
         """Clip after each backward pass."""
         if self.clip_value is not None:
-            engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self._clip)
+            engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self._clip, self.clip_value)
 
-    def _clip(self, engine: Engine) -> None:
-        torch.nn.utils.clip_grad_value_(engine.network.parameters(), self.clip_value)
+    def _clip(self, engine: Any, clip_value: float) -> None:
+        torch.nn.utils.clip_grad_value_(engine.network.parameters(), clip_value)
 
 
-class LossProgressBar(ProgressBar):
+class LossProgressBar:
     """Ignite's progress bar with the loss of the last iteration, as a MONAI handler."""
-
-    def __init__(self) -> None:
-        super().__init__(persist=False, desc="Training")
 
     def attach(self, engine: Engine) -> None:
         """Show iterations, time left and loss of each epoch."""
-        super().attach(engine, output_transform=lambda output: {"loss": float(output["loss"])})
+        bar = ProgressBar(persist=False, desc="Training")
+        bar.attach(engine, output_transform=lambda output: {"loss": float(output["loss"])})
 
 
 class MultiScaleUpdate:

@@ -12,16 +12,14 @@ __all__ = ["AutocastInferer", "supports_bf16"]
 
 
 def supports_bf16(device: str | torch.device) -> bool:
-    """Tell whether bf16 is faster than fp32 on a device: CUDA from Ampere on, CPUs with AMX.
-
-    AVX512-BF16 alone does not count: convolutions were measured to be no faster there.
+    """Tell whether a device computes bf16 in hardware: CUDA from Ampere on, CPUs with AVX512-BF16 or AMX.
 
     Args:
         device: The device that the network runs on.
     """
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_amx_tile_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 class AutocastInferer(Inferer):

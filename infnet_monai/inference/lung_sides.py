@@ -16,22 +16,21 @@ SEAM_REACH = 2  # columns that the seam may move from one row to the next
 Mask = NDArray[np.bool_]
 
 
-def label_sides(lungs: Mask, body: Mask) -> NDArray[np.uint8]:
+def label_sides(lungs: Mask) -> NDArray[np.uint8]:
     """Tell the right from the left lung, even where they touch.
 
     In every slice a seam from front to back cuts through as little lung as possible. Where the middle holds as much
-    lung as the sides, there is one lung only, whose side is that of its centre in the body.
+    lung as the sides, there is one lung only; its hollow side faces the middle of the patient.
 
     Args:
         lungs: both lungs, not empty, (H, W, D) bool, axis 0 towards posterior, axis 1 towards the patient's left.
-        body: the tissue of the body, same shape.
 
     Returns:
         (H, W, D) uint8: 0 elsewhere, 1 right lung, 2 left lung.
 
     Example:
         >>> lungs = np.array([[0, 1, 1, 0, 0, 0, 1, 1, 0]], dtype=bool)[..., np.newaxis]
-        >>> label_sides(lungs, ~lungs)[..., 0].tolist()
+        >>> label_sides(lungs)[..., 0].tolist()
         [[0, 1, 1, 0, 0, 0, 2, 2, 0]]
     """
     profile = lungs.sum(axis=(0, 2))
@@ -44,10 +43,19 @@ def label_sides(lungs: Mask, body: Mask) -> NDArray[np.uint8]:
         seam = middle.start + _seam(lungs[:, middle], float(emptiest.mean()))
         is_left = np.arange(lungs.shape[1])[:, np.newaxis] > seam[:, np.newaxis, :]
         return np.where(is_left, LEFT, RIGHT).astype(np.uint8) * lungs
-    return lungs * np.uint8(LEFT if _centre_column(lungs) > _centre_column(body) else RIGHT)
+    return lungs * np.uint8(LEFT if _is_left_lung(lungs) else RIGHT)
 
 
-def _centre_column(mask: Mask) -> float:
+def _is_left_lung(lung: Mask) -> bool:
+    """Whether heart and hilum, which lie in a lung's concave side, are on the patient's right of it."""
+    lung_in_front = np.logical_or.accumulate(lung, axis=0)
+    lung_behind = np.logical_or.accumulate(lung[::-1], axis=0)[::-1]
+    hollow = ~lung & lung_in_front & lung_behind
+    middle = _mean_column(hollow) if hollow.any() else (lung.shape[1] - 1) / 2
+    return _mean_column(lung) > middle
+
+
+def _mean_column(mask: Mask) -> float:
     return float(np.average(np.arange(mask.shape[1]), weights=mask.sum(axis=(0, 2))))
 
 

@@ -112,7 +112,7 @@ def _find_on_working_grid(image: Image, pixel_mm: float, is_hu: bool) -> NDArray
     lungs = _two_largest(_open(_without_tubes(lungs, dark, pixel_mm), 1), dark)
     if lungs.sum(axis=(0, 1)).max() * pixel_mm**2 < LUNG_MM2:
         return np.zeros(image.shape, dtype=np.uint8)
-    return label_sides(_close(lungs, pixel_mm), body)
+    return label_sides(_close(lungs, pixel_mm))
 
 
 def _otsu_levels(image: Image) -> tuple[float, float]:

@@ -105,6 +105,6 @@ def counts_at(pred: Tensor, reference: Tensor, threshold: Tensor | float) -> Con
     pred, reference = pred.flatten(1), reference.flatten(1)
     limit = torch.as_tensor(threshold, dtype=pred.dtype, device=pred.device).reshape(-1, 1)
     label = torch.ge(pred, limit, out=torch.empty_like(pred))
-    tp = torch.linalg.vecdot(label, reference)[:, None]
-    n_foreground = reference.sum(1, keepdim=True)
-    return ConfusionCounts(tp, label.sum(1, keepdim=True) - tp, n_foreground, pred.shape[1] - n_foreground)
+    n_labelled, n_foreground = label.sum(1, keepdim=True), reference.sum(1, keepdim=True)
+    tp = label.mul_(reference).sum(1, keepdim=True)
+    return ConfusionCounts(tp, n_labelled - tp, n_foreground, pred.shape[1] - n_foreground)

@@ -30,11 +30,13 @@ def prepared_pair(
     """
     check_protocol(protocol)
     pred, reference = _plain(pred), _plain(reference)
-    _check_shapes(pred, reference, names)
+    check_shapes(pred, reference, names)
     low, high = _extremes(pred)
     _check_range(low, high, names)
-    is_mask, reference = reference.dtype == torch.bool, reference.to(torch.float64)
-    if not is_mask:
+    if reference.dtype == torch.bool:
+        reference = reference.to(torch.uint8).to(torch.float64)  # twice as fast as at once
+    else:
+        reference = reference.to(torch.float64)
         _check_binary(reference, names)
     return (_stretched(pred, low, high) if protocol == "paper" else pred.to(torch.float64)), reference
 
@@ -64,6 +66,20 @@ def check_protocol(protocol: str) -> None:
         raise InputError(f"protocol {protocol!r} is unknown: use 'paper' or 'clinical'")
 
 
+def check_shapes(pred: Tensor, reference: Tensor, names: Sequence[str] | None) -> None:
+    """Refuse maps and references that are not both (B, 1, H, W) or (B, 1, H, W, D)."""
+    if pred.shape != reference.shape:
+        raise InputError(
+            f"{case_name(names, 0)}: the prediction has shape {tuple(pred.shape)}, the reference "
+            f"{tuple(reference.shape)}: resize the prediction to the reference"
+        )
+    if pred.ndim not in (4, 5) or pred.shape[1] != 1 or pred.numel() == 0:
+        raise InputError(
+            f"{case_name(names, 0)}: maps of shape {tuple(pred.shape)} cannot be measured: "
+            "give (B, 1, H, W) or (B, 1, H, W, D)"
+        )
+
+
 def case_name(names: Sequence[str] | None, index: int) -> str:
     """The caller's name of a case, or its place in the batch."""
     return names[index] if names is not None else f"case {index} of the batch"
@@ -82,19 +98,6 @@ def _extremes(pred: Tensor) -> tuple[Tensor, Tensor]:
 def _stretched(pred: Tensor, low: Tensor, high: Tensor) -> Tensor:
     constant = low == high
     return (pred - torch.where(constant, 0.0, low)).div_(torch.where(constant, 1.0, high - low))
-
-
-def _check_shapes(pred: Tensor, reference: Tensor, names: Sequence[str] | None) -> None:
-    if pred.shape != reference.shape:
-        raise InputError(
-            f"{case_name(names, 0)}: the prediction has shape {tuple(pred.shape)}, the reference "
-            f"{tuple(reference.shape)}: resize the prediction to the reference"
-        )
-    if pred.ndim not in (4, 5) or pred.shape[1] != 1 or pred.numel() == 0:
-        raise InputError(
-            f"{case_name(names, 0)}: maps of shape {tuple(pred.shape)} cannot be measured: "
-            "give (B, 1, H, W) or (B, 1, H, W, D)"
-        )
 
 
 def _check_range(low: Tensor, high: Tensor, names: Sequence[str] | None) -> None:

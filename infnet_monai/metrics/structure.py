@@ -48,84 +48,81 @@ def structure_measure(
 def structure_scores(pred: Tensor, reference: Tensor) -> Tensor:
     """`structure_measure` of maps as `prepared_pair` returns them."""
     sums = _part_sums(pred[:, 0], reference[:, 0])
-    share, mean = reference.flatten(1).mean(1), pred.flatten(1).mean(1)
     score = (0.5 * _object_score(sums) + 0.5 * _region_score(sums)).clamp(min=0)
-    score = torch.where(share == 0, 1 - mean, score)
-    return torch.where(share == 1, mean, score)
+    n_foreground, n_background = sums.n[1:].sum((2, 3))
+    mean = (sums.n[0] * sums.mean[0]).sum((1, 2)) / (n_foreground + n_background)
+    score = torch.where(n_foreground == 0, 1 - mean, score)
+    return torch.where(n_background == 0, mean, score)
 
 
 class _PartSums(NamedTuple):
-    """Sums over the four parts of the map around the reference's centroid, each (B, 2, 2).
+    """Of the map's values in the four parts around the reference's centroid: on all pixels, foreground, background.
 
-    x is the map's value less that of the part's corner in the image's corner: so a part of one value has deviations
-    of exactly 0, and its variance, of which the corner is a sample, loses no digits to a large mean.
+    All are (3, B, 2, 2).
     """
 
-    n: Tensor  # pixels
-    corner: Tensor
-    x: Tensor
-    xx: Tensor
-    xy: Tensor  # over the foreground
-    xxy: Tensor  # squares over the foreground
-    y: Tensor  # foreground pixels
+    n: Tensor
+    mean: Tensor
+    scatter: Tensor  # sum of squared deviations from the mean
 
 
 def _part_sums(pred: Tensor, reference: Tensor) -> _PartSums:
-    rows, columns = _halves(reference.sum(2)), _halves(reference.sum(1)).mT  # (B, 2, H), (B, W, 2)
+    """Means and scatter from one pass over products of the maps (B, H, W).
+
+    Values are taken less that of the part's pixel in the image's corner: a part of one value has scatter 0 exactly,
+    and as that pixel belongs to the part, its scatter loses no digits to a large mean.
+    """
+    rows = _halves(reference.sum(2))
+    y_of_rows = rows @ reference
+    columns = _halves(y_of_rows.sum(1)).mT
     corner = pred[:, [0, -1]][:, :, [0, -1]]
-    # one block for all maps, since one block is what the allocator keeps for the next call
-    maps = pred.new_empty(4, *pred.shape)
-    x, xx, xy, xxy = maps
+    x, xy, xx, xxy = pred.new_empty(4, *pred.shape)  # one block, which the allocator keeps for the next call
     torch.baddbmm(pred, rows.mT, corner @ columns.mT, alpha=-1, out=x)
-    torch.mul(x, x, out=xx)
     torch.mul(x, reference, out=xy)
+    torch.mul(x, x, out=xx)
     torch.mul(x, xy, out=xxy)
-    sums = (rows @ each @ columns for each in (*maps, reference))
-    return _PartSums(rows.sum(2)[:, :, None] * columns.sum(1)[:, None, :], corner, *sums)
+    of_rows = torch.stack([y_of_rows, *(rows @ each for each in (x, xy, xx, xxy))])
+    sum_y, sum_x, sum_xy, sum_xx, sum_xxy = of_rows @ columns
+    area = rows.sum(2)[:, :, None] * columns.sum(1)[:, None]
+    n = torch.stack([area, sum_y, area - sum_y])
+    sums = torch.stack([sum_x, sum_xy, sum_x - sum_xy])
+    shift = sums / n.clamp(min=1)
+    scatter = torch.stack([sum_xx, sum_xxy, sum_xx - sum_xxy]) - sums * shift
+    return _PartSums(n, corner + shift, scatter)
 
 
 def _object_score(sums: _PartSums) -> Tensor:
     """Likeness of the foreground to all 1 and of the background to all 0, weighted by area: (B,)."""
-    inside_n, inside_mean, inside_std = _mean_and_std(sums.y, sums.xy, sums.xxy, sums.corner)
-    outside_n, outside_mean, outside_std = _mean_and_std(
-        sums.n - sums.y, sums.x - sums.xy, sums.xx - sums.xxy, sums.corner
-    )
-    inside, outside = _likeness(inside_mean, inside_std), _likeness(1 - outside_mean, outside_std)
-    return (inside_n * inside + outside_n * outside) / (inside_n + outside_n)
-
-
-def _mean_and_std(n: Tensor, x: Tensor, xx: Tensor, corner: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Number, mean and standard deviation (over n - 1) of values summed by parts: (B, 2, 2) to (B,)."""
-    part_mean = x / n.clamp(min=1)
-    total = n.sum((1, 2))
-    mean = (n * (corner + part_mean)).sum((1, 2)) / total
-    squares = xx - x * part_mean + n * (corner + part_mean - mean[:, None, None]).square()
-    return total, mean, (squares.sum((1, 2)).clamp(min=0) / (total - 1).clamp(min=1)).sqrt()
-
-
-def _likeness(mean: Tensor, std: Tensor) -> Tensor:
-    return 2 * mean / (mean.square() + 1 + std + EPS)
+    n, part_mean = sums.n[1:], sums.mean[1:]
+    total = n.sum((2, 3), keepdim=True)  # (2, B, 1, 1)
+    mean = (n * part_mean).sum((2, 3), keepdim=True) / total
+    squares = (sums.scatter[1:] + n * (part_mean - mean).square()).sum((2, 3), keepdim=True)
+    std = (squares.clamp(min=0) / (total - 1).clamp(min=1)).sqrt()
+    mean = torch.stack([mean[0], 1 - mean[1]])
+    likeness = 2 * mean / (mean.square() + 1 + std + EPS)
+    return ((total * likeness).sum(0) / total.sum(0)).flatten()
 
 
 def _region_score(sums: _PartSums) -> Tensor:
     """SSIM-like scores of the four parts, weighted by area: (B,)."""
-    n, freedom = sums.n.clamp(min=1), (sums.n - 1).clamp(min=1)
-    x, y = sums.corner + sums.x / n, sums.y / n
-    variance_x = (sums.xx - sums.x * sums.x / n) / freedom
-    variance_y = (sums.y - sums.y * y) / freedom
-    covariance = (sums.xy - sums.x * y) / freedom
+    n, n_foreground, n_background = sums.n
+    x, y = sums.mean[0], n_foreground / n.clamp(min=1)
+    freedom = (n - 1).clamp(min=1)
+    variances = (sums.scatter[0] + y * n_background) / freedom  # sum (y - mean)^2 = n_foreground n_background / n
+    covariance = n_foreground * (sums.mean[1] - x) / freedom
     numerator = 4 * x * y * covariance
-    denominator = (x.square() + y.square()) * (variance_x + variance_y)
+    denominator = (x.square() + y.square()) * variances
     quality = torch.where(numerator == 0, (denominator == 0).to(x.dtype), numerator / (denominator + EPS))
-    return (quality * sums.n).sum((1, 2)) / sums.n.sum((1, 2))
+    return (quality * n).sum((1, 2)) / n.sum((1, 2))
 
 
 def _halves(profile: Tensor) -> Tensor:
     """Which rows (or columns) lie up to the centroid of the profile (B, L), and which beyond: (B, 2, L) of 0 and 1.
 
-    Positions count from 1 and the centroid is rounded half up; its own row belongs to the first half.
+    Counted from 1 the centroid is rounded half up and its own row belongs to the first half: counted from 0, the
+    first half reaches to centroid + 0.5.
     """
-    position = torch.arange(1, profile.shape[1] + 1, dtype=profile.dtype, device=profile.device)
-    centroid = (profile * position).sum(1) / profile.sum(1)
-    first = (position <= torch.floor(centroid + 0.5)[:, None]).to(profile.dtype)
-    return torch.stack([first, 1 - first], dim=1)
+    index = torch.arange(profile.shape[1], dtype=profile.dtype, device=profile.device)
+    centroid = profile @ index / profile.sum(1)
+    first = index <= (centroid + 0.5)[:, None]
+    return torch.stack([first, ~first], dim=1).to(profile.dtype)

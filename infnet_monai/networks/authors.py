@@ -48,7 +48,7 @@ PARTIAL_DECODER = {
 }
 
 
-def build_authors_network(backbone: str, pretrained: bool | str = False) -> InfNet:
+def build_authors_network(backbone: str, pretrained: bool | str | Path = False) -> InfNet:
     """Build Inf-Net with the layout of its authors' published code.
 
     Only VGG16 differs from the default: blocks 2 to 5 and average pooling.

@@ -19,6 +19,7 @@ so in its attributes ``size_divisor`` and ``minimum_size`` and answers other siz
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -85,7 +86,7 @@ class Encoder(nn.Module):
 
 def create_encoder(
     name: str,
-    pretrained: bool | str = False,
+    pretrained: bool | str | Path = False,
     in_channels: int = 3,
     out_indices: tuple[int, ...] | None = None,
     pooling: str | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -73,8 +74,8 @@ class InfNet(nn.Module):
 
     def __init__(
         self,
-        backbone: str = "vgg16",
-        pretrained: bool | str = False,
+        backbone: str = "res2net50",
+        pretrained: bool | str | Path = False,
         in_channels: int = 3,
         out_channels: int = 1,
         decoder_channels: int = 32,

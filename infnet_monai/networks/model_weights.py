@@ -27,7 +27,9 @@ def load_model_weights(network: nn.Module, path: str | Path) -> None:
     try:
         state_dict = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling raises whatever the damaged bytes lead to
-        raise InputError(f"{path}: cannot be read as weights ({type(error).__name__}). Fetch or train it again.") from error
+        raise InputError(
+            f"{path}: cannot be read as weights ({type(error).__name__}). Fetch or train it again."
+        ) from error
     try:
         network.load_state_dict(state_dict)
     except (RuntimeError, TypeError, AttributeError) as error:

@@ -27,7 +27,7 @@ SHOWN_KEYS = 4
 
 
 def load_encoder_weights(
-    features: nn.Module, backbone: Backbone, pretrained: bool | str = False, in_channels: int = 3
+    features: nn.Module, backbone: Backbone, pretrained: bool | str | Path = False, in_channels: int = 3
 ) -> str:
     """Load weights into an encoder's features and say where they came from.
 
@@ -49,7 +49,7 @@ def load_encoder_weights(
     """
     if pretrained is False:
         return "random"
-    if isinstance(pretrained, str) and pretrained != "auto":
+    if pretrained is not True and pretrained != "auto":
         state_dict, origin = _read_weight_file(Path(pretrained)), f"file: {pretrained}"
     else:
         try:
@@ -104,7 +104,7 @@ def match_state_dict(
         matched[key] = tensor.to(own.dtype)
     if problems:
         raise InputError(
-            f"the weights of {origin} do not fit this encoder: {len(problems)} of {len(features.state_dict())} tensors "
+            f"{origin}: the weights do not fit this encoder: {len(problems)} of {len(features.state_dict())} tensors "
             f"do not match ({_shown(problems)}). Give a weight file of the same network."
         )
     return matched
@@ -124,7 +124,7 @@ def _read_weight_file(path: Path) -> Mapping[str, Tensor]:
     try:
         return load_state_dict(str(path), use_ema=False, weights_only=True)
     except Exception as error:  # the readers raise whatever the damaged bytes lead to
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: cannot be read as a weight file ({reason}). Fetch the file again.") from error
 
 
@@ -158,7 +158,7 @@ def _read_hub_weights(backbone: Backbone) -> Mapping[str, Tensor]:
         overlay = {"file": cached} if cached else None
         return timm.create_model(backbone.timm_name, pretrained=True, pretrained_cfg_overlay=overlay).state_dict()
     except Exception as error:  # the hub's client, its transport and the readers raise many kinds
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise InputError(
             f"the ImageNet weights of {backbone.name} could not be read ({reason}): {_remedy(backbone)}"
         ) from error
@@ -184,7 +184,7 @@ def _hub_answers() -> bool:
     try:
         urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=HUB_TIMEOUT_S)
     except urllib.error.HTTPError:
-        return True
+        pass  # a refusal is an answer
     except OSError:
         return False
     return True

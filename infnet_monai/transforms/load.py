@@ -53,7 +53,7 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTe
         raise InputError(
             f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
         ) from error
-    volume = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, dtype=np.float32), meta)
+    volume: Any = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, dtype=np.float32), meta)
     volume.meta["filename_or_obj"] = str(path)
     return _as_volume(volume, axes) if path.name.lower().endswith(PICTURE_SUFFIXES) else _check_volume(volume, path)
 
@@ -84,22 +84,29 @@ def _as_volume(picture: MetaTensor, axes: str) -> MetaTensor:
         raise InputError(
             f"axes={axes!r}: expected two letters such as 'PL', where rows and columns run to (R, L, A, P)."
         ) from error
-    volume = MetaTensor(picture.as_tensor().float().reshape(1, *shape), affine=affine, meta=dict(picture.meta))
-    volume.meta.update(affine=volume.affine, original_affine=affine, spatial_shape=shape, original_channel_dim=0)
+    volume = MetaTensor(picture.as_tensor().float().reshape(1, *shape), affine=torch.as_tensor(affine))
+    volume.meta.update(original_affine=affine, spatial_shape=shape, space="RAS", original_channel_dim=0)
+    volume.meta["filename_or_obj"] = picture.meta["filename_or_obj"]
     return volume
 
 
-def _check_volume(volume: MetaTensor, path: Path) -> MetaTensor:
+def _check_volume(volume: Any, path: Path) -> MetaTensor:
     if volume.ndim == 4 and volume.shape[-1] == 1:
         volume = volume[..., 0]
     if volume.ndim != 3:
-        remedy = "one file a time point" if volume.ndim == 4 else "a one-slice volume (H, W, 1), which has an orientation"
-        raise InputError(f"{path}: is {volume.ndim}D, shape {tuple(volume.shape)}; expected a 3D volume. Save {remedy}.")
+        remedy = (
+            "one file a time point" if volume.ndim == 4 else "a one-slice volume (H, W, 1), which has an orientation"
+        )
+        raise InputError(
+            f"{path}: is {volume.ndim}D, shape {tuple(volume.shape)}; expected a 3D volume. Save {remedy}."
+        )
     not_finite = int((~torch.isfinite(volume.as_tensor())).sum())
     if not_finite:
         raise InputError(f"{path}: {not_finite} voxels are NaN or infinite. Replace them, e.g. by -1024 HU (air).")
     if abs(np.linalg.det(np.asarray(volume.affine)[:3, :3])) < 1e-9:
-        raise InputError(f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing.")
+        raise InputError(
+            f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing."
+        )
     volume = volume[None]
     volume.meta["original_channel_dim"] = 0
     return volume

@@ -130,14 +130,16 @@ class CheckSameGridd(MapTransform):
         image = item[self.keys[0]]
         for key in self.key_iterator(item):
             mask = item[key]
-            names = f"{mask.meta.get('filename_or_obj', key)}: does not fit {image.meta.get('filename_or_obj', 'image')}"
+            names = (
+                f"{mask.meta.get('filename_or_obj', key)}: does not fit {image.meta.get('filename_or_obj', 'image')}"
+            )
             if mask.shape != image.shape:
                 raise InputError(
-                    f"{names}: shape {tuple(mask.shape[1:])} against {tuple(image.shape[1:])}. Give the mask of this image."
+                    f"{names}: shape {tuple(mask.shape[1:])}, not {tuple(image.shape[1:])}. Give this image's mask."
                 )
             if not torch.allclose(mask.affine, image.affine, atol=AFFINE_TOLERANCE_MM):
                 raise InputError(
-                    f"{names}: the affines differ. Resample the mask to the image, or copy the image's affine if only the "
-                    "header is wrong."
+                    f"{names}: the affines differ. Resample the mask to the image, or copy the image's affine "
+                    "if only the header is wrong."
                 )
         return item

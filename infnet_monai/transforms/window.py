@@ -6,7 +6,6 @@ import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
@@ -66,6 +65,7 @@ def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, 
         ValueError: ``intensity`` is not a legal value.
 
     Example:
+        >>> import torch
         >>> lung_window(torch.tensor([-2000.0, -600.0, 400.0]))
         tensor([0.0000, 0.5000, 1.0000])
     """

@@ -1,0 +1,142 @@
+"""Time of the published tables' figures beside PySODMetrics."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from monai.utils import optional_import
+from scipy.ndimage import gaussian_filter
+
+from infnet_monai.metrics import paper_measures
+
+__all__ = ["MetricsCost", "measure_metrics"]
+
+py_sod_metrics, _ = optional_import("py_sod_metrics", descriptor="{}: pip install pysodmetrics")
+
+
+@dataclass(frozen=True)
+class MetricsCost:
+    """Median times of the paper's protocol on one CPU core.
+
+    Attributes:
+        image_size: Height and width of the slice in pixels.
+        batch_size: Slices in the batch.
+        ours_ms: One slice by `infnet_monai.metrics.paper_measures`.
+        pysodmetrics_ms: The same slice and figures by PySODMetrics.
+        singles_ms: The slices of the batch one after the other, per slice.
+        batch_ms: The batch at once, per slice.
+        largest_difference: Of a figure of the slice between the two.
+    """
+
+    image_size: int
+    batch_size: int
+    ours_ms: float
+    pysodmetrics_ms: float
+    singles_ms: float
+    batch_ms: float
+    largest_difference: float
+
+    @property
+    def speed_up(self) -> float:
+        """How many times faster than PySODMetrics one slice is measured."""
+        return self.pysodmetrics_ms / self.ours_ms
+
+    @property
+    def batch_speed_up(self) -> float:
+        """How many times faster the batch is than its slices one by one."""
+        return self.singles_ms / self.batch_ms
+
+
+def measure_metrics(image_size: int = 352, batch_size: int = 16, repeats: int = 50) -> MetricsCost:
+    """Time the full protocol on synthetic 8-bit maps, each contender in turn so that all meet the same machine.
+
+    The figures are the mean, maximum and adaptive Dice, sensitivity, specificity and enhanced alignment, the
+    structure measure and the MAE. PySODMetrics gets 8-bit arrays, as it expects them, `paper_measures` float32.
+
+    Args:
+        image_size: Height and width of the slices in pixels.
+        batch_size: Slices in the batch.
+        repeats: Rounds of which the median is taken.
+
+    Returns:
+        The times; PyTorch runs on one thread meanwhile.
+    """
+    pairs = [_synthetic_pair(image_size, seed) for seed in range(batch_size)]
+    maps = torch.stack([torch.from_numpy(pred)[None] for pred, _ in pairs]).float() / 255
+    masks = torch.stack([torch.from_numpy(mask > 0)[None] for _, mask in pairs])
+    contenders: dict[str, Callable[[], object]] = {
+        "pysodmetrics": lambda: pysodmetrics_measures(*pairs[0]),
+        "ours": lambda: paper_measures(maps[:1], masks[:1]),
+        "singles": lambda: [paper_measures(maps[i : i + 1], masks[i : i + 1]) for i in range(batch_size)],
+        "batch": lambda: paper_measures(maps, masks),
+    }
+    with _one_thread():
+        seconds = _interleaved(contenders, repeats)
+    difference = paper_measures(maps[:1], masks[:1]).values[0].numpy() - pysodmetrics_measures(*pairs[0])
+    return MetricsCost(
+        image_size=image_size,
+        batch_size=batch_size,
+        ours_ms=1e3 * seconds["ours"],
+        pysodmetrics_ms=1e3 * seconds["pysodmetrics"],
+        singles_ms=1e3 * seconds["singles"] / batch_size,
+        batch_ms=1e3 * seconds["batch"] / batch_size,
+        largest_difference=float(np.abs(difference).max()),
+    )
+
+
+def pysodmetrics_measures(pred: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Compute the figures of `infnet_monai.metrics.PAPER_MEASURES` with PySODMetrics.
+
+    Args:
+        pred: Map of 0 to 255, uint8 ``(H, W)``.
+        mask: Reference of 0 and 255, uint8 ``(H, W)``.
+
+    Returns:
+        One value a measure.
+    """
+    handlers = ("DICEHandler", "RecallHandler", "SpecificityHandler")
+    overlap = py_sod_metrics.FmeasureV2({name: getattr(py_sod_metrics, name)(True, True) for name in handlers})
+    alignment, structure, error = py_sod_metrics.Emeasure(), py_sod_metrics.Smeasure(), py_sod_metrics.MAE()
+    for measure in (overlap, alignment, structure, error):
+        measure.step(pred, mask)
+    results, e_measure = overlap.get_results(), alignment.get_results()["em"]
+    curves = [*(results[name]["dynamic"] for name in handlers), e_measure["curve"]]
+    adaptive = [*(results[name]["adaptive"] for name in handlers), e_measure["adp"]]
+    means, maxima = [curve.mean() for curve in curves], [curve.max() for curve in curves]
+    return np.array([*means, *maxima, *adaptive, structure.get_results()["sm"], error.get_results()["mae"]])
+
+
+def _synthetic_pair(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A noisy map of smooth blobs and the blobs themselves, both 8-bit."""
+    rng = np.random.default_rng(seed)
+    field = gaussian_filter(rng.normal(size=(size, size)), sigma=size / 30)
+    field = (field - np.quantile(field, 0.85)) / field.std()
+    pred = 1 / (1 + np.exp(-4 * field + 0.3 * rng.normal(size=field.shape)))
+    return (255 * pred).round().astype(np.uint8), np.where(field > 0, 255, 0).astype(np.uint8)
+
+
+def _interleaved(contenders: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each, after a round that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(repeats + 1):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)

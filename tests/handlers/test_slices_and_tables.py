@@ -1,0 +1,49 @@
+import json
+
+import pandas as pd
+import pytest
+import torch
+from ignite.engine import Engine
+from monai.data import MetaTensor
+
+from infnet_monai.handlers import CaseTables, lesion_slices, slices
+
+
+def volume(values, name="case_1.nii.gz"):
+    """A (1, 1, 4, D) volume from one list of four values a slice."""
+    return MetaTensor(torch.tensor(values).float().T.reshape(1, 1, 4, -1), meta={"filename_or_obj": name})
+
+
+ITEM = {
+    "image": volume([[0, 0, 0, 0]] * 3),
+    "pred": volume([[0.9, 0.8, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2], [0.5, 0.1, 0.6, 0.0]]),
+    "label": volume([[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0]]),
+}
+
+
+def test_volumes_are_cut_into_slices():
+    predictions, references = slices(0.5)([ITEM])
+    assert [p.flatten().tolist() for p in predictions] == [[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0]]
+    assert references[2].flatten().tolist() == [1, 0, 1, 0]
+    assert len(lesion_slices()([ITEM])[0]) == 2
+    assert lesion_slices()([ITEM])[0][0].flatten()[1] == pytest.approx(0.8)
+
+
+def test_tables_hold_slices_cases_and_means(tmp_path):
+    evaluator = Engine(lambda engine, batch: [ITEM])
+    CaseTables(tmp_path).attach(evaluator)
+    evaluator.state.metrics = {}
+    evaluator.run([0])
+    by_slice, by_case = pd.read_csv(tmp_path / "slices.csv"), pd.read_csv(tmp_path / "cases.csv")
+    assert by_slice["case"].tolist() == ["case_1"] * 3
+    assert by_slice["slice"].tolist() == [1, 2, 3]
+    assert by_slice["dice"].round(4).tolist()[::2] == [0.6667, 1.0]
+    assert by_slice["dice"].isna().tolist() == [False, True, False]
+    assert by_slice["sensitivity"].isna().sum() == 1
+    assert by_slice["specificity"].round(4).tolist() == [0.6667, 1, 1]
+    assert by_case["dice"].tolist() == pytest.approx([6 / 7])
+    assert by_case["mae"].tolist() == pytest.approx([(0.1 + 0.8 + 0.1 + 0.1 + 0.8 + 0.5 + 0.1 + 0.4) / 12])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["slices"]["undefined"]["dice"] == 1
+    assert summary["slices"]["mean"]["dice"] == pytest.approx((2 / 3 + 1) / 2)
+    assert summary["cases"]["count"] == 1
