@@ -34,7 +34,15 @@ class BundleEntry:
         return f"infnet_{self.backbone}"
 
 
-BUNDLES = (BundleEntry("vgg16", "VGG-16"),)
+BUNDLES = (
+    BundleEntry("res2net50", "Res2Net-50 v1b"),
+    BundleEntry("iresnet50", "iResNet-50"),
+    BundleEntry("resnest50", "ResNeSt-50"),
+    BundleEntry("resnet50", "ResNet-50"),
+    BundleEntry("resnext50", "ResNeXt-50 32x4d"),
+    BundleEntry("vgg16", "VGG-16"),
+    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0"),
+)
 
 
 def render_bundle(entry: BundleEntry) -> dict[str, str]:

@@ -9,7 +9,7 @@ from scipy import ndimage
 __all__ = ["LEFT", "RIGHT", "label_sides"]
 
 RIGHT, LEFT = 1, 2
-GAP_BETWEEN_LUNGS = 0.5  # between two lungs a column of the volume holds less lung than this share of the mean column
+TWO_LUNGS_MAX_CUT = 0.12  # a seam between two lungs meets less lung than this share of the mean column of the volume
 OFF_CENTRE_COST = 1e-3  # of lung voxels per column: decides only between seams that cut equally much
 SEAM_REACH = 2  # columns that the seam may move from one row to the next
 
@@ -19,8 +19,8 @@ Mask = NDArray[np.bool_]
 def label_sides(lungs: Mask) -> NDArray[np.uint8]:
     """Tell the right from the left lung, even where they touch.
 
-    In every slice a seam from front to back cuts through as little lung as possible. Where the middle holds as much
-    lung as the sides, there is one lung only; its hollow side faces the middle of the patient.
+    In every slice a seam from front to back cuts through as little lung as possible. Where it still meets much lung,
+    there is one lung only; its hollow side faces the middle of the patient.
 
     Args:
         lungs: both lungs, not empty, (H, W, D) bool, axis 0 towards posterior, axis 1 towards the patient's left.
@@ -38,10 +38,10 @@ def label_sides(lungs: Mask) -> NDArray[np.uint8]:
     first, end = int(occupied[0]), int(occupied[-1]) + 1
     margin = (end - first) // 4
     middle = slice(first + margin, end - margin)
-    if profile[middle].min() < GAP_BETWEEN_LUNGS * profile[first:end].mean():
-        emptiest = np.flatnonzero(profile[middle] == profile[middle].min())
-        seam = middle.start + _seam(lungs[:, middle], float(emptiest.mean()))
-        is_left = np.arange(lungs.shape[1])[:, np.newaxis] > seam[:, np.newaxis, :]
+    emptiest = np.flatnonzero(profile[middle] == profile[middle].min())
+    seam = middle.start + _seam(lungs[:, middle], float(emptiest.mean()))[:, np.newaxis]  # (H, 1, D)
+    if np.take_along_axis(lungs, seam, axis=1).sum() < TWO_LUNGS_MAX_CUT * profile[first:end].mean():
+        is_left = np.arange(lungs.shape[1])[:, np.newaxis] > seam
         return np.where(is_left, LEFT, RIGHT).astype(np.uint8) * lungs
     return lungs * np.uint8(LEFT if _is_left_lung(lungs) else RIGHT)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from infnet_monai.inference.lung_sides import label_sides
+from infnet_monai.inference.lung_sides import LEFT, RIGHT, label_sides
 
 __all__ = ["LungMask", "find_lungs"]
 
@@ -112,7 +112,7 @@ def _find_on_working_grid(image: Image, pixel_mm: float, is_hu: bool) -> NDArray
     lungs = _two_largest(_open(_without_tubes(lungs, dark, pixel_mm), 1), dark)
     if lungs.sum(axis=(0, 1)).max() * pixel_mm**2 < LUNG_MM2:
         return np.zeros(image.shape, dtype=np.uint8)
-    return label_sides(_close(lungs, pixel_mm))
+    return _close_each(label_sides(lungs), pixel_mm)
 
 
 def _otsu_levels(image: Image) -> tuple[float, float]:
@@ -188,10 +188,18 @@ def _two_largest(lungs: Mask, dark: Mask) -> Mask:
     return np.isin(labels, kept[size[kept] > SECOND_LUNG_FRACTION * size[largest]])
 
 
-def _close(lungs: Mask, pixel_mm: float) -> Mask:
+def _close_each(labels: NDArray[np.uint8], pixel_mm: float) -> NDArray[np.uint8]:
+    """Close each lung by itself, so that the thin wall between the two stays."""
+    closed = labels.copy()
+    for side in (RIGHT, LEFT):
+        closed[_close(labels == side, pixel_mm) & (closed == 0)] = side
+    return closed
+
+
+def _close(lung: Mask, pixel_mm: float) -> Mask:
     """Close clefts at the outline and fill holes, slice by slice; a hole as large as the liver's dome stays."""
     pixels = round(CLOSING_MM / pixel_mm)
-    padded = np.pad(lungs, ((pixels, pixels), (pixels, pixels), (0, 0)))
+    padded = np.pad(lung, ((pixels, pixels), (pixels, pixels), (0, 0)))
     closed = ndimage.binary_closing(padded, IN_SLICE, iterations=pixels)[pixels:-pixels, pixels:-pixels]
     holes, _ = ndimage.label(~closed, IN_SLICE)
     is_small = np.bincount(holes.ravel()) * pixel_mm**2 < HOLE_MM2

@@ -1,6 +1,6 @@
 """Confusion counts at one threshold or at all 256, and the overlap measures made of them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,8 +8,7 @@ from torch import Tensor
 N_THRESHOLDS = 256
 
 
-@dataclass(frozen=True)
-class ConfusionCounts:
+class ConfusionCounts(NamedTuple):
     """Pixels (or voxels) counted by label and reference for B images at T thresholds; all float64.
 
     The measures are the plain quotients: 0 / 0 is NaN. What a protocol makes of that is its own affair.

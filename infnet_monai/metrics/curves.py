@@ -54,12 +54,12 @@ def adaptive_measures(
 ) -> ThresholdCurves:
     """The four measures at twice the map's mean (at most 1), T = 1; arguments as in `threshold_curves`."""
     pred, mask = prepared_pair(pred, reference, protocol, names)
-    return curves_from_counts(counts_at(pred, mask, adaptive_threshold(pred)), protocol)
+    return curves_from_counts(counts_at(pred, mask, adaptive_threshold(pred.flatten(1).mean(1))), protocol)
 
 
-def adaptive_threshold(pred: Tensor) -> Tensor:
-    """Twice each map's mean, at most 1: (B, 1, ...) to (B,)."""
-    return (2 * pred.flatten(1).mean(1)).clamp(max=1)
+def adaptive_threshold(mean: Tensor) -> Tensor:
+    """Twice the map's mean, at most 1."""
+    return (2 * mean).clamp(max=1)
 
 
 def curves_from_counts(counts: ConfusionCounts, protocol: Protocol) -> ThresholdCurves:

@@ -1,17 +1,17 @@
 """The figures of the published tables, and those at the fixed threshold 0.5: one row of named values per image."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from infnet_monai.errors import InputError
 from infnet_monai.metrics.absolute_error import absolute_errors
-from infnet_monai.metrics.counts import N_THRESHOLDS, counts_at, counts_over_thresholds
+from infnet_monai.metrics.counts import N_THRESHOLDS, ConfusionCounts, counts_at, counts_over_thresholds
 from infnet_monai.metrics.curves import adaptive_threshold, curves_from_counts
 from infnet_monai.metrics.inputs import check_shapes, prepared_pair
-from infnet_monai.metrics.structure import structure_scores
+from infnet_monai.metrics.structure import PartSums, part_sums, structure_scores
 from infnet_monai.metrics.surface import hausdorff_95
 
 CURVES = ("dice", "sensitivity", "specificity", "e_measure")
@@ -22,7 +22,9 @@ PAPER_MEASURES = (
 )
 CLINICAL_MEASURES = ("dice", "sensitivity", "specificity", "precision", "iou", "hd95", "mae")
 CLINICAL_THRESHOLD = 0.5
-CPU_PIXELS_AT_ONCE = 2**19  # four slices of 352 x 352: their float64 products still fit the cache
+CPU_PIXELS_AT_ONCE = 2**17  # one slice of 352 x 352: the float64 products of more leave the cache
+
+Sums = TypeVar("Sums", ConfusionCounts, PartSums)
 
 
 class PaperMeasures(NamedTuple):
@@ -61,21 +63,32 @@ def paper_measures(pred: Tensor, reference: Tensor, names: Sequence[str] | None 
         raise InputError(
             f"the paper's protocol measures slices (B, 1, H, W), not {tuple(pred.shape)}: unbind the volume"
         )
-    at_once = len(pred) if pred.is_cuda else max(1, CPU_PIXELS_AT_ONCE // pred[0].numel())
-    chunks = []
+    with torch.inference_mode():
+        counts, parts = _counts_and_parts(pred, reference, names)
+        curves, adaptive = torch.stack(curves_from_counts(counts, "paper"), dim=1).split([N_THRESHOLDS, 1], dim=2)
+        soft = torch.stack([structure_scores(parts), parts.absolute_error()], dim=1)
+        values = torch.cat([curves.mean(2), curves.amax(2), adaptive[:, :, 0], soft], dim=1)
+    return PaperMeasures(values.clone(), curves.clone())  # ordinary tensors again
+
+
+def _counts_and_parts(pred: Tensor, reference: Tensor, names: Sequence[str] | None) -> tuple[ConfusionCounts, PartSums]:
+    """All that takes passes over the pixels, a few images at once; the last threshold counted is the adaptive one."""
+    at_once = len(pred) if pred.is_cuda else min(len(pred), max(1, CPU_PIXELS_AT_ONCE // pred[0].numel()))
+    # one block for all images: to get and give back memory takes longer than to compute
+    block = torch.empty(6, at_once, *pred.shape[1:], dtype=torch.float64, device=pred.device)
+    counts, parts = [], []
     for start in range(0, len(pred), at_once):
         some = slice(start, start + at_once)
-        pair = prepared_pair(pred[some], reference[some], "paper", names[some] if names else None)
-        chunks.append(_measured_by_paper(*pair))
-    return PaperMeasures(*(torch.cat(parts) for parts in zip(*chunks, strict=True)))
+        pair, scratch = block[:, : len(pred[some])].split([2, 4])
+        maps, masks = prepared_pair(pred[some], reference[some], "paper", names[some] if names else None, out=pair)
+        parts.append(part_sums(maps, masks, scratch))
+        adaptive = counts_at(maps, masks, adaptive_threshold(parts[-1].map_mean()))
+        counts.append(counts_over_thresholds(maps, masks).with_thresholds_of(adaptive))
+    return _joined(counts), _joined(parts)
 
 
-def _measured_by_paper(pred: Tensor, reference: Tensor) -> PaperMeasures:
-    adaptive = counts_at(pred, reference, adaptive_threshold(pred))
-    counts = counts_over_thresholds(pred, reference).with_thresholds_of(adaptive)
-    curves, at_adaptive = torch.stack(curves_from_counts(counts, "paper"), dim=1).split([N_THRESHOLDS, 1], dim=2)
-    soft = torch.stack([structure_scores(pred, reference), absolute_errors(pred, reference)], dim=1)
-    return PaperMeasures(torch.cat([curves.mean(2), curves.amax(2), at_adaptive[:, :, 0], soft], dim=1), curves)
+def _joined(batches: Sequence[Sums]) -> Sums:
+    return type(batches[0])(*(torch.cat(fields) for fields in zip(*batches, strict=True)))
 
 
 def clinical_measures(

@@ -41,75 +41,90 @@ def structure_measure(
     """
     if pred.ndim != 4:
         raise InputError(f"the structure measure takes slices (B, 1, H, W), not {tuple(pred.shape)}: unbind the volume")
-    pred, mask = prepared_pair(pred, reference, protocol, names)
-    return structure_scores(pred, mask)
+    return structure_scores(part_sums(*prepared_pair(pred, reference, protocol, names)))
 
 
-def structure_scores(pred: Tensor, reference: Tensor) -> Tensor:
-    """`structure_measure` of maps as `prepared_pair` returns them."""
-    sums = _part_sums(pred[:, 0], reference[:, 0])
-    score = (0.5 * _object_score(sums) + 0.5 * _region_score(sums)).clamp(min=0)
-    n_foreground, n_background = sums.n[1:].sum((2, 3))
-    mean = (sums.n[0] * sums.mean[0]).sum((1, 2)) / (n_foreground + n_background)
-    score = torch.where(n_foreground == 0, 1 - mean, score)
-    return torch.where(n_background == 0, mean, score)
+class PartSums(NamedTuple):
+    """What can be said of maps from sums over the four parts around the reference's centroid.
 
-
-class _PartSums(NamedTuple):
-    """Of the map's values in the four parts around the reference's centroid: on all pixels, foreground, background.
-
-    All are (3, B, 2, 2).
+    All are (B, 3, 2, 2): over all pixels, those of the foreground, those of the background.
     """
 
     n: Tensor
     mean: Tensor
     scatter: Tensor  # sum of squared deviations from the mean
 
+    def map_mean(self) -> Tensor:
+        """Mean of each map, (B,)."""
+        n = self.n[:, 0]
+        return (n * self.mean[:, 0]).sum((1, 2)) / n.sum((1, 2))
 
-def _part_sums(pred: Tensor, reference: Tensor) -> _PartSums:
-    """Means and scatter from one pass over products of the maps (B, H, W).
+    def absolute_error(self) -> Tensor:
+        """Mean absolute error of each map, (B,)."""
+        n, n_foreground, n_background = self.n.unbind(1)
+        _, foreground, background = self.mean.unbind(1)
+        return (n_foreground * (1 - foreground) + n_background * background).sum((1, 2)) / n.sum((1, 2))
+
+
+def part_sums(pred: Tensor, reference: Tensor, scratch: Tensor | None = None) -> PartSums:
+    """Sum maps and their products over the four parts.
 
     Values are taken less that of the part's pixel in the image's corner: a part of one value has scatter 0 exactly,
     and as that pixel belongs to the part, its scatter loses no digits to a large mean.
+
+    Args:
+        pred: float64, (B, 1, H, W), as `prepared_pair` returns it.
+        reference: 0 and 1, same.
+        scratch: float64 (4, B, 1, H, W) to overwrite, new if None.
     """
+    pred, reference = pred[:, 0], reference[:, 0]
     rows = _halves(reference.sum(2))
-    y_of_rows = rows @ reference
+    y_of_rows = rows.bmm(reference)
     columns = _halves(y_of_rows.sum(1)).mT
     corner = pred[:, [0, -1]][:, :, [0, -1]]
-    x, xy, xx, xxy = pred.new_empty(4, *pred.shape)  # one block, which the allocator keeps for the next call
-    torch.baddbmm(pred, rows.mT, corner @ columns.mT, alpha=-1, out=x)
+    x, xy, xx, xxy = pred.new_empty(4, *pred.shape) if scratch is None else scratch[:, :, 0]
+    torch.baddbmm(pred, rows.mT, corner.bmm(columns.mT), alpha=-1, out=x)
     torch.mul(x, reference, out=xy)
     torch.mul(x, x, out=xx)
     torch.mul(x, xy, out=xxy)
-    of_rows = torch.stack([y_of_rows, *(rows @ each for each in (x, xy, xx, xxy))])
-    sum_y, sum_x, sum_xy, sum_xx, sum_xxy = of_rows @ columns
-    area = rows.sum(2)[:, :, None] * columns.sum(1)[:, None]
-    n = torch.stack([area, sum_y, area - sum_y])
-    sums = torch.stack([sum_x, sum_xy, sum_x - sum_xy])
+    of_rows = torch.cat([y_of_rows, rows.bmm(x), rows.bmm(xy), rows.bmm(xx), rows.bmm(xxy)], dim=1)
+    sum_y, sum_x, sum_xy, sum_xx, sum_xxy = of_rows.bmm(columns).unflatten(1, (5, 2)).unbind(1)
+    area = rows.sum(2, keepdim=True) * columns.sum(1, keepdim=True)
+    n = torch.stack([area, sum_y, area - sum_y], dim=1)
+    sums = torch.stack([sum_x, sum_xy, sum_x - sum_xy], dim=1)
+    squares = torch.stack([sum_xx, sum_xxy, sum_xx - sum_xxy], dim=1)
     shift = sums / n.clamp(min=1)
-    scatter = torch.stack([sum_xx, sum_xxy, sum_xx - sum_xxy]) - sums * shift
-    return _PartSums(n, corner + shift, scatter)
+    return PartSums(n, corner[:, None] + shift, squares - sums * shift)
 
 
-def _object_score(sums: _PartSums) -> Tensor:
+def structure_scores(parts: PartSums) -> Tensor:
+    """The measure (B,) of what was summed of the maps."""
+    score = (0.5 * _object_score(parts) + 0.5 * _region_score(parts)).clamp(min=0)
+    n_foreground, n_background = parts.n[:, 1:].sum((2, 3)).unbind(1)
+    mean = parts.map_mean()
+    score = torch.where(n_foreground == 0, 1 - mean, score)
+    return torch.where(n_background == 0, mean, score)
+
+
+def _object_score(parts: PartSums) -> Tensor:
     """Likeness of the foreground to all 1 and of the background to all 0, weighted by area: (B,)."""
-    n, part_mean = sums.n[1:], sums.mean[1:]
-    total = n.sum((2, 3), keepdim=True)  # (2, B, 1, 1)
-    mean = (n * part_mean).sum((2, 3), keepdim=True) / total
-    squares = (sums.scatter[1:] + n * (part_mean - mean).square()).sum((2, 3), keepdim=True)
-    std = (squares.clamp(min=0) / (total - 1).clamp(min=1)).sqrt()
-    mean = torch.stack([mean[0], 1 - mean[1]])
+    n, part_mean = parts.n[:, 1:], parts.mean[:, 1:]
+    total = n.sum((2, 3))  # (B, 2)
+    mean = (n * part_mean).sum((2, 3)) / total
+    scatter = (parts.scatter[:, 1:] + n * (part_mean - mean[:, :, None, None]).square()).sum((2, 3))
+    std = (scatter.clamp(min=0) / (total - 1).clamp(min=1)).sqrt()
+    mean = torch.stack([mean[:, 0], 1 - mean[:, 1]], dim=1)
     likeness = 2 * mean / (mean.square() + 1 + std + EPS)
-    return ((total * likeness).sum(0) / total.sum(0)).flatten()
+    return (total * likeness).sum(1) / total.sum(1)
 
 
-def _region_score(sums: _PartSums) -> Tensor:
+def _region_score(parts: PartSums) -> Tensor:
     """SSIM-like scores of the four parts, weighted by area: (B,)."""
-    n, n_foreground, n_background = sums.n
-    x, y = sums.mean[0], n_foreground / n.clamp(min=1)
+    n, n_foreground, n_background = parts.n.unbind(1)
+    x, y = parts.mean[:, 0], n_foreground / n.clamp(min=1)
     freedom = (n - 1).clamp(min=1)
-    variances = (sums.scatter[0] + y * n_background) / freedom  # sum (y - mean)^2 = n_foreground n_background / n
-    covariance = n_foreground * (sums.mean[1] - x) / freedom
+    variances = (parts.scatter[:, 0] + y * n_background) / freedom  # of 0 and 1: n_foreground n_background / n
+    covariance = n_foreground * (parts.mean[:, 1] - x) / freedom
     numerator = 4 * x * y * covariance
     denominator = (x.square() + y.square()) * variances
     quality = torch.where(numerator == 0, (denominator == 0).to(x.dtype), numerator / (denominator + EPS))
@@ -123,6 +138,6 @@ def _halves(profile: Tensor) -> Tensor:
     first half reaches to centroid + 0.5.
     """
     index = torch.arange(profile.shape[1], dtype=profile.dtype, device=profile.device)
-    centroid = profile @ index / profile.sum(1)
-    first = index <= (centroid + 0.5)[:, None]
+    centroid = profile.mv(index) / profile.sum(1)
+    first = index <= centroid[:, None] + 0.5
     return torch.stack([first, ~first], dim=1).to(profile.dtype)

@@ -1,0 +1,44 @@
+"""Measure on this machine what the README and docs claim."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from infnet_monai.benchmarks.data import measure_data
+from infnet_monai.benchmarks.metrics import measure_metrics
+from infnet_monai.benchmarks.model import measure_models
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+
+
+@app.command()
+def data() -> None:
+    """Slices a second from cached volumes, beside reading each volume for each slice."""
+    _print_one(measure_data())
+
+
+@app.command()
+def metrics() -> None:
+    """The paper's protocol for one slice, beside PySODMetrics; a batch beside single slices."""
+    cost = measure_metrics()
+    _print_one(cost)
+    print(f"times as fast as PySODMetrics: {cost.pysodmetrics_ms / cost.ours_ms:.1f}")
+    print(f"batch, times as fast as singles: {cost.singles_ms / cost.batch_ms:.2f}")
+
+
+@app.command()
+def model(image_size: Annotated[int, typer.Option(help="Height and width of the slice.")] = 352) -> None:
+    """Parameters and operations of every backbone."""
+    table = pd.DataFrame([asdict(cost) for cost in measure_models(image_size=image_size)])
+    print(table.round(2).to_string(index=False))
+
+
+def _print_one(cost: object) -> None:
+    for name, value in vars(cost).items():
+        print(f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    app()
