@@ -19,7 +19,7 @@ PADDING_BELOW_HU = -1200.0  # scanners write -2000 or -3024 outside the circle o
 AERATED_FRACTION = 0.7  # of the way from air to tissue: ground glass lies below, vessels and consolidation above
 BODY_PART_MM2 = 1000.0  # smaller pieces of tissue in a slice are the table, cables, a blanket
 TUBE_MM2 = 2000.0  # in a slice, the airways and most bowel loops are smaller than this
-LUNG_MM2 = 1000.0  # in one slice at least, the lungs are larger than this
+LUNG_FRACTION = 0.05  # of the body in a slice, the lungs cover more than this somewhere
 SECOND_LUNG_FRACTION = 0.02  # smallest second lung, of the first one's volume
 SKIN_MM, CLOSING_MM = 3.0, 8.0
 HOLE_MM2 = 800.0
@@ -65,7 +65,7 @@ def find_lungs(volume: NDArray, spacing_mm: tuple[float, float, float], intensit
             patient's left, axis 2 superior. D may be 1.
         spacing_mm: voxel size along the three axes.
         intensity: "hu" for Hounsfield units; anything else means a windowed image, whose levels of air and tissue
-            are taken from its histogram.
+            are taken from its histogram, and where no lung may fill the width of the image along its border.
 
     Returns:
         The lungs on the grid of `volume`; empty where there are none.
@@ -107,10 +107,12 @@ def _find_on_working_grid(image: Image, pixel_mm: float, is_hu: bool) -> NDArray
     lungs = aerated & ~outside
     if not lungs.any():
         return np.zeros(image.shape, dtype=np.uint8)
-    surrounding_air = air if is_hu else np.median(image[aerated & outside]) if outside.any() else air
-    dark = image < (surrounding_air + np.median(image[lungs])) / 2  # nearer to pure air than to lung
+    if not is_hu:
+        air = float(np.median(image[aerated & outside])) if outside.any() else -np.inf
+    halfway = (air + float(np.median(image[lungs]))) / 2
+    dark = image < (max(halfway, OUTSIDE_AIR_BELOW_HU) if is_hu else halfway)  # pure air rather than lung
     lungs = _two_largest(_open(_without_tubes(lungs, dark, pixel_mm), 1), dark)
-    if lungs.sum(axis=(0, 1)).max() * pixel_mm**2 < LUNG_MM2:
+    if not _are_lungs(lungs, outside, dark):
         return np.zeros(image.shape, dtype=np.uint8)
     return _close_each(label_sides(lungs), pixel_mm)
 
@@ -146,10 +148,12 @@ def _body(tissue: Mask, pixel_mm: float) -> Mask:
 
 
 def _outside(body: Mask, padding: Mask, image_hu: Image | None) -> Mask:
-    """What surrounds the patient: with HU the dark regions at the border of the image, else those at its corners.
+    """What surrounds the patient: with HU the dark regions at the border of the image, else those around it.
 
     Regions are told apart slice by slice, because the mouth may connect the lungs with the surroundings, and
-    judged together with those they touch in the next slices, because a thin one alone is too noisy.
+    judged together with those they touch in the next slices, because a thin one alone is too noisy. In a windowed
+    image air may be as bright as lung; there it counts that the surroundings reach from left to right, in front of
+    the patient or behind, and a lung does not.
     """
     labels, count = ndimage.label(~body & ~padding, IN_SLICE)
     at_border = np.zeros(count + 1, dtype=bool)
@@ -157,9 +161,10 @@ def _outside(body: Mask, padding: Mask, image_hu: Image | None) -> Mask:
         at_border[np.unique(side)] = True
     at_border[0] = False
     regions, count = ndimage.label(at_border[labels])
-    is_outside = np.zeros(count + 1, dtype=bool)
     if image_hu is None:
-        is_outside[np.unique(regions[[0, 0, -1, -1], [0, -1, 0, -1]])] = True
+        is_outside = np.zeros(count + 1, dtype=bool)
+        for row in (0, -1):
+            is_outside[np.intersect1d(regions[row, 0], regions[row, -1])] = True
     else:
         dark = np.bincount(regions.ravel(), (image_hu < OUTSIDE_AIR_BELOW_HU).ravel(), minlength=count + 1)
         is_outside = dark > 0.5 * np.bincount(regions.ravel(), minlength=count + 1)
@@ -188,6 +193,13 @@ def _two_largest(lungs: Mask, dark: Mask) -> Mask:
     return np.isin(labels, kept[size[kept] > SECOND_LUNG_FRACTION * size[largest]])
 
 
+def _are_lungs(lungs: Mask, outside: Mask, dark: Mask) -> bool:
+    """Whether something was found that is large enough and not a loop of bowel full of gas."""
+    body_area = np.maximum((~outside).sum(axis=(0, 1)), 1)
+    is_large = (lungs.sum(axis=(0, 1)) / body_area).max() > LUNG_FRACTION
+    return bool(is_large and (dark & lungs).sum() < 0.5 * lungs.sum())
+
+
 def _close_each(labels: NDArray[np.uint8], pixel_mm: float) -> NDArray[np.uint8]:
     """Close each lung by itself, so that the thin wall between the two stays."""
     closed = labels.copy()
@@ -198,7 +210,7 @@ def _close_each(labels: NDArray[np.uint8], pixel_mm: float) -> NDArray[np.uint8]
 
 def _close(lung: Mask, pixel_mm: float) -> Mask:
     """Close clefts at the outline and fill holes, slice by slice; a hole as large as the liver's dome stays."""
-    pixels = round(CLOSING_MM / pixel_mm)
+    pixels = max(1, round(CLOSING_MM / pixel_mm))
     padded = np.pad(lung, ((pixels, pixels), (pixels, pixels), (0, 0)))
     closed = ndimage.binary_closing(padded, IN_SLICE, iterations=pixels)[pixels:-pixels, pixels:-pixels]
     holes, _ = ndimage.label(~closed, IN_SLICE)

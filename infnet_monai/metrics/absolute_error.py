@@ -1,10 +1,14 @@
 """Mean absolute error of a soft map."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from torch import Tensor
 
 from infnet_monai.metrics.inputs import Protocol, prepared_pair
+
+__all__ = ["absolute_errors", "mean_absolute_error"]
 
 
 def mean_absolute_error(
@@ -22,7 +26,7 @@ def mean_absolute_error(
         float64, (B,).
 
     Raises:
-        InputError: see `prepared_pair`.
+        InputError: see :func:`prepared_pair`.
 
     Example:
         >>> import torch
@@ -33,5 +37,5 @@ def mean_absolute_error(
 
 
 def absolute_errors(pred: Tensor, reference: Tensor) -> Tensor:
-    """`mean_absolute_error` of maps as `prepared_pair` returns them."""
+    """:func:`mean_absolute_error` of maps as :func:`prepared_pair` returns them."""
     return (pred - reference).abs_().flatten(1).mean(1)

@@ -1,9 +1,13 @@
 """Confusion counts at one threshold or at all 256, and the overlap measures made of them."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+__all__ = ["N_THRESHOLDS", "ConfusionCounts", "counts_at", "counts_over_thresholds"]
 
 N_THRESHOLDS = 256
 
@@ -60,13 +64,13 @@ class ConfusionCounts(NamedTuple):
         """TP / (TP + FP); undefined where the label is empty."""
         return self.tp / (self.tp + self.fp)
 
-    def with_thresholds_of(self, other: "ConfusionCounts") -> "ConfusionCounts":
+    def with_thresholds_of(self, other: ConfusionCounts) -> ConfusionCounts:
         """These counts followed by those of the same images at other thresholds."""
         tp, fp = torch.cat([self.tp, other.tp], dim=1), torch.cat([self.fp, other.fp], dim=1)
         return ConfusionCounts(tp, fp, self.n_foreground, self.n_background)
 
 
-def counts_over_thresholds(pred: Tensor, reference: Tensor) -> ConfusionCounts:
+def counts_over_thresholds(pred: Tensor, reference: Tensor, scratch: Tensor | None = None) -> ConfusionCounts:
     """Counts of ``pred >= t`` for t = 1, 254/255, ..., 0, from two histograms and their cumulative sums.
 
     In float64 ``floor(255 p)`` is the number k of the highest threshold k/255 that p reaches, exactly: for each of
@@ -76,12 +80,13 @@ def counts_over_thresholds(pred: Tensor, reference: Tensor) -> ConfusionCounts:
     Args:
         pred: values within [0, 1], float64, (B, 1, ...).
         reference: 0 and 1, float64, same shape.
+        scratch: float64, same shape, to overwrite; new if None.
 
     Returns:
         Counts with T = 256.
     """
     n_images = len(pred)
-    cell = (pred * (N_THRESHOLDS - 1)).to(torch.int32).flatten(1)
+    cell = torch.mul(pred, N_THRESHOLDS - 1, out=scratch).to(torch.int32).flatten(1)
     cell.add_(reference.to(torch.int32).flatten(1), alpha=N_THRESHOLDS)
     cell.add_(torch.arange(n_images, dtype=torch.int32, device=pred.device)[:, None], alpha=2 * N_THRESHOLDS)
     histograms = torch.bincount(cell.flatten(), minlength=n_images * 2 * N_THRESHOLDS)
@@ -90,20 +95,24 @@ def counts_over_thresholds(pred: Tensor, reference: Tensor) -> ConfusionCounts:
     return ConfusionCounts(tp, fp, n_foreground=tp[:, -1:], n_background=fp[:, -1:])
 
 
-def counts_at(pred: Tensor, reference: Tensor, threshold: Tensor | float) -> ConfusionCounts:
+def counts_at(
+    pred: Tensor, reference: Tensor, threshold: Tensor | float, scratch: Tensor | None = None
+) -> ConfusionCounts:
     """Counts of ``pred >= threshold``.
 
     Args:
         pred: float64, (B, 1, ...).
         reference: 0 and 1, float64, same shape.
         threshold: one for all images, or one for each, (B,).
+        scratch: float64, same shape, to overwrite; new if None.
 
     Returns:
         Counts with T = 1.
     """
-    pred, reference = pred.flatten(1), reference.flatten(1)
+    label = torch.empty_like(pred) if scratch is None else scratch
+    pred, reference, label = pred.flatten(1), reference.flatten(1), label.flatten(1)
     limit = torch.as_tensor(threshold, dtype=pred.dtype, device=pred.device).reshape(-1, 1)
-    label = torch.ge(pred, limit, out=torch.empty_like(pred))
+    torch.ge(pred, limit, out=label)
     n_labelled, n_foreground = label.sum(1, keepdim=True), reference.sum(1, keepdim=True)
     tp = label.mul_(reference).sum(1, keepdim=True)
     return ConfusionCounts(tp, n_labelled - tp, n_foreground, pred.shape[1] - n_foreground)

@@ -1,5 +1,7 @@
 """The measures of a protocol as one MONAI metric."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,16 +11,13 @@ from monai.metrics import CumulativeIterationMetric
 from torch import Tensor
 
 from infnet_monai.errors import InputError
+from infnet_monai.metrics.clinical import CLINICAL_MEASURES, clinical_measures
+from infnet_monai.metrics.curves import ThresholdCurves
 from infnet_monai.metrics.inputs import Protocol, case_name, check_protocol
-from infnet_monai.metrics.protocols import (
-    CLINICAL_MEASURES,
-    CURVES,
-    PAPER_MEASURES,
-    clinical_measures,
-    count_undefined,
-    paper_measures,
-    summarise,
-)
+from infnet_monai.metrics.paper import PAPER_MEASURES, paper_measures
+from infnet_monai.metrics.summary import count_undefined, summarise
+
+__all__ = ["SegmentationMeasures"]
 
 Spacing = Sequence[float] | Literal["header"] | None
 
@@ -27,13 +26,16 @@ class SegmentationMeasures(CumulativeIterationMetric):
     """All measures of a protocol, gathered over images and ranks: one row of named values per image.
 
     Call it with maps and references, either as batches (B, 1, H, W[, D]) or as the lists of (1, H, W[, D]) that
-    decollation gives, whose sizes may differ. `names` says which measure each column is.
+    decollation gives, whose sizes may differ. A list without images adds none.
 
     Args:
-        protocol: ``"paper"`` for the published figures of slices (`paper_measures`), ``"clinical"`` for those at the
-            threshold 0.5 of slices or whole volumes (`clinical_measures`).
+        protocol: ``"paper"`` for the published figures of slices (:func:`paper_measures`), ``"clinical"`` for those
+            at the threshold 0.5 of slices or whole volumes (:func:`clinical_measures`).
         spacing_mm: for HD95 of the clinical protocol: one pixel or voxel spacing for all, or ``"header"`` to take it
             from each reference's own MetaTensor; None measures in pixels.
+
+    Attributes:
+        names: Which measure each column of the values is.
 
     Example:
         >>> measures = SegmentationMeasures("clinical")
@@ -47,7 +49,12 @@ class SegmentationMeasures(CumulativeIterationMetric):
         check_protocol(protocol)
         self.protocol = protocol
         self.spacing_mm = spacing_mm
-        self.names = PAPER_MEASURES if protocol == "paper" else CLINICAL_MEASURES
+        self.names: tuple[str, ...] = PAPER_MEASURES if protocol == "paper" else CLINICAL_MEASURES
+
+    def extend(self, *data: Any) -> None:
+        """Add rows to the buffers; no rows are no error."""
+        if len(data[0]):
+            super().extend(*data)
 
     def aggregate(self) -> Tensor:
         """The summary over all images and ranks, float64, one value per name.
@@ -57,12 +64,12 @@ class SegmentationMeasures(CumulativeIterationMetric):
         """
         summary = self.get_buffer().nanmean(0)
         if self.protocol == "paper":
-            first = self.names.index(f"max_{CURVES[0]}")
-            summary[first : first + len(CURVES)] = self.mean_curves().amax(1)
+            maxima = [self.names.index(f"max_{curve}") for curve in ThresholdCurves._fields]
+            summary[maxima] = self.mean_curves().amax(1)
         return summary
 
     def summary(self) -> dict[str, float]:
-        """`aggregate` by name."""
+        """:meth:`aggregate` by name."""
         return summarise(self.aggregate()[None], self.names)
 
     def undefined(self) -> dict[str, int]:
@@ -74,7 +81,7 @@ class SegmentationMeasures(CumulativeIterationMetric):
         return self._gathered()[0]
 
     def mean_curves(self) -> Tensor:
-        """The paper's curves, averaged over images: float64 (4, 256), rows as in `CURVES`."""
+        """The paper's curves, averaged over images: float64 (4, 256), rows as in :class:`ThresholdCurves`."""
         return self._gathered()[1].mean(0)
 
     def _gathered(self) -> list[Tensor]:
@@ -93,26 +100,24 @@ class SegmentationMeasures(CumulativeIterationMetric):
 
     def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Any:
         if y is None or len(y_pred) != len(y):
-            raise InputError(f"{len(y_pred)} maps were given with {0 if y is None else len(y)} references: pair them")
+            raise InputError(f"{len(y_pred)} maps came with {0 if y is None else len(y)} references: give one for each")
         names = kwargs.get("names") or [_name_of(image, index) for index, image in enumerate(y)]
         spacing = self._spacings_of(y)
         shapes = {image.shape for image in (*y_pred, *y)}
-        if len(shapes) == 1:
-            return self._measure(_stacked(y_pred), _stacked(y), spacing, names)
+        alike_slices = len(shapes) == 1 and len(*shapes) == 3
+        at_once = len(y) if alike_slices else 1
         rows = []
-        for index in range(len(y)):
-            here = slice(index, index + 1)
+        for start in range(0, len(y), at_once):
+            some = slice(start, start + at_once)
             rows.append(
-                self._measure(_stacked(y_pred[here]), _stacked(y[here]), spacing and spacing[here], names[here])
+                self._measure(_stacked(y_pred[some]), _stacked(y[some]), spacing and spacing[some], names[some])
             )
-        return [torch.cat(parts) for parts in zip(*rows, strict=True)]
+        return [torch.cat(parts) for parts in zip(*rows, strict=True)] if rows else [torch.empty(0)]
 
-    def _measure(
-        self, pred: Tensor, reference: Tensor, spacing: Any, names: Sequence[str] | None
-    ) -> tuple[Tensor, ...]:
+    def _measure(self, pred: Tensor, reference: Tensor, spacing: Any, names: Sequence[str] | None) -> Sequence[Tensor]:
         if self.protocol == "paper":
             return paper_measures(pred, reference, names)
-        return (clinical_measures(pred, reference, spacing, names),)
+        return [clinical_measures(pred, reference, spacing, names)]
 
     def _spacings_of(self, images: Sequence[Tensor]) -> list[Sequence[float]] | None:
         if self.spacing_mm is None:

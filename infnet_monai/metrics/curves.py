@@ -1,5 +1,7 @@
 """Dice, sensitivity, specificity and enhanced alignment over 256 thresholds."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,6 +10,15 @@ from torch import Tensor
 
 from infnet_monai.metrics.counts import ConfusionCounts, counts_at, counts_over_thresholds
 from infnet_monai.metrics.inputs import Protocol, prepared_pair
+
+__all__ = [
+    "ThresholdCurves",
+    "adaptive_measures",
+    "adaptive_threshold",
+    "curves_from_counts",
+    "enhanced_alignment",
+    "threshold_curves",
+]
 
 EPS = torch.finfo(torch.float64).eps  # MATLAB's eps
 
@@ -37,7 +48,7 @@ def threshold_curves(
         Curves with T = 256 in the order of the thresholds above.
 
     Raises:
-        InputError: see `prepared_pair`.
+        InputError: see :func:`prepared_pair`.
 
     Example:
         >>> reference = torch.tensor([[[[0, 1]]]])
@@ -52,7 +63,7 @@ def threshold_curves(
 def adaptive_measures(
     pred: Tensor, reference: Tensor, protocol: Protocol = "paper", names: Sequence[str] | None = None
 ) -> ThresholdCurves:
-    """The four measures at twice the map's mean (at most 1), T = 1; arguments as in `threshold_curves`."""
+    """The four measures at twice the map's mean (at most 1), T = 1; arguments as in :func:`threshold_curves`."""
     pred, mask = prepared_pair(pred, reference, protocol, names)
     return curves_from_counts(counts_at(pred, mask, adaptive_threshold(pred.flatten(1).mean(1))), protocol)
 
@@ -94,8 +105,8 @@ def enhanced_alignment(counts: ConfusionCounts) -> Tensor:
     n = torch.stack([counts.tp, counts.fp, counts.fn, counts.tn]).unflatten(0, (2, 2))  # label, reference, B, T
     a = torch.stack([1 - label_mean, -label_mean])[:, None]
     b = torch.stack([1 - reference_mean, -reference_mean])
-    alignment = 2 * a * b / (a.square() + b.square() + EPS)
-    total = (n * (alignment + 1).square()).sum((0, 1)) / 4
+    half_alignment = (a * b).div_(a.square() + (b.square() + EPS))
+    total = half_alignment.add_(0.5).square_().mul_(n).sum((0, 1))  # (alignment + 1)^2 / 4
     total = torch.where(counts.n_foreground == 0, n_pixels - n_labelled, total)
     total = torch.where(counts.n_background == 0, n_labelled, total)
     return total / (n_pixels - 1 + EPS)

@@ -1,5 +1,7 @@
 """What every measure accepts: probability maps and binary references of one shape."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -7,6 +9,8 @@ import torch
 from torch import Tensor
 
 from infnet_monai.errors import InputError
+
+__all__ = ["Protocol", "case_name", "check_protocol", "check_shapes", "min_max_scaled", "prepared_pair"]
 
 Protocol = Literal["paper", "clinical"]
 
@@ -101,7 +105,7 @@ def _extremes(pred: Tensor) -> tuple[Tensor, Tensor]:
 
 def _stretch(pred: Tensor, low: Tensor, high: Tensor, out: Tensor) -> Tensor:
     constant = low == high
-    return torch.sub(pred, low.masked_fill(constant, 0), out=out).div_((high - low).masked_fill_(constant, 1))
+    return out.copy_(pred).sub_(low.masked_fill(constant, 0)).div_((high - low).masked_fill_(constant, 1))
 
 
 def _check_range(low: Tensor, high: Tensor, names: Sequence[str] | None) -> None:

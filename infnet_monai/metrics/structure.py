@@ -1,5 +1,7 @@
 """Structure measure of a soft map."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,6 +10,8 @@ from torch import Tensor
 
 from infnet_monai.errors import InputError
 from infnet_monai.metrics.inputs import Protocol, prepared_pair
+
+__all__ = ["PartSums", "part_sums", "structure_measure", "structure_scores"]
 
 EPS = torch.finfo(torch.float64).eps  # MATLAB's eps
 
@@ -29,7 +33,7 @@ def structure_measure(
         float64, (B,).
 
     Raises:
-        InputError: see `prepared_pair`; also for volumes, since the measure is one of slices.
+        InputError: see :func:`prepared_pair`; also for volumes, since the measure is one of slices.
 
     Source:
         Fan et al., "Structure-measure: A New Way to Evaluate Foreground Maps", ICCV 2017, as computed by the MATLAB
@@ -73,21 +77,22 @@ def part_sums(pred: Tensor, reference: Tensor, scratch: Tensor | None = None) ->
     and as that pixel belongs to the part, its scatter loses no digits to a large mean.
 
     Args:
-        pred: float64, (B, 1, H, W), as `prepared_pair` returns it.
+        pred: float64, (B, 1, H, W), as :func:`prepared_pair` returns it.
         reference: 0 and 1, same.
-        scratch: float64 (4, B, 1, H, W) to overwrite, new if None.
+        scratch: float64 (2, B, 1, H, W) to overwrite, new if None.
     """
     pred, reference = pred[:, 0], reference[:, 0]
     rows = _halves(reference.sum(2))
     y_of_rows = rows.bmm(reference)
     columns = _halves(y_of_rows.sum(1)).mT
     corner = pred[:, [0, -1]][:, :, [0, -1]]
-    x, xy, xx, xxy = pred.new_empty(4, *pred.shape) if scratch is None else scratch[:, :, 0]
+    x, product = pred.new_empty(2, *pred.shape) if scratch is None else scratch[:, :, 0]
     torch.baddbmm(pred, rows.mT, corner.bmm(columns.mT), alpha=-1, out=x)
-    torch.mul(x, reference, out=xy)
-    torch.mul(x, x, out=xx)
-    torch.mul(x, xy, out=xxy)
-    of_rows = torch.cat([y_of_rows, rows.bmm(x), rows.bmm(xy), rows.bmm(xx), rows.bmm(xxy)], dim=1)
+    x_of_rows = rows.bmm(x)
+    xy_of_rows = rows.bmm(torch.mul(x, reference, out=product))
+    xxy_of_rows = rows.bmm(product.mul_(x))
+    xx_of_rows = rows.bmm(x.square_())
+    of_rows = torch.cat([y_of_rows, x_of_rows, xy_of_rows, xx_of_rows, xxy_of_rows], dim=1)
     sum_y, sum_x, sum_xy, sum_xx, sum_xxy = of_rows.bmm(columns).unflatten(1, (5, 2)).unbind(1)
     area = rows.sum(2, keepdim=True) * columns.sum(1, keepdim=True)
     n = torch.stack([area, sum_y, area - sum_y], dim=1)

@@ -1,10 +1,14 @@
 """Distance between the surfaces of a label and its reference."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import torch
 from monai.metrics import compute_hausdorff_distance
 from torch import Tensor
+
+__all__ = ["hausdorff_95"]
 
 
 def hausdorff_95(label: Tensor, reference: Tensor, spacing_mm: Sequence[Sequence[float]] | None = None) -> Tensor:
@@ -19,7 +23,7 @@ def hausdorff_95(label: Tensor, reference: Tensor, spacing_mm: Sequence[Sequence
         float64, (B,), in mm or pixels; NaN where label or reference is empty, since there is no surface to reach.
 
     Source:
-        `monai.metrics.compute_hausdorff_distance`.
+        :func:`monai.metrics.compute_hausdorff_distance`.
 
     Example:
         >>> label, reference = torch.tensor([[[[1, 0, 0, 0]]]]), torch.tensor([[[[0, 0, 0, 1]]]])

@@ -102,13 +102,12 @@ def create_encoder(
 
     Raises:
         InputError: Unknown name, an encoder without four features of growing stride, one that takes images of one
-            size only, or weights that cannot be loaded.
-        ValueError: ``out_indices`` or ``pooling`` do not fit the encoder.
+            size only, ``out_indices`` or ``pooling`` that do not fit it, or weights that cannot be loaded.
     """
     backbone = get_backbone(name)
     if backbone.build is not None:
         if out_indices is not None:
-            raise ValueError(f"out_indices cannot be changed for backbone {name!r}, got {tuple(out_indices)}")
+            raise InputError(f"out_indices cannot be changed for backbone {name!r}, got {tuple(out_indices)}")
         features = backbone.build(in_channels)
         encoder = Encoder(features, features.channels, features.strides)
     else:
@@ -121,7 +120,7 @@ def create_encoder(
 
 def _create_timm_encoder(backbone: Backbone, in_channels: int, out_indices: tuple[int, ...]) -> Encoder:
     if len(out_indices) != 4:
-        raise ValueError(f"out_indices must name four features (f2, f3, f4, f5), got {out_indices}")
+        raise InputError(f"out_indices must name four features (f2, f3, f4, f5), got {out_indices}")
     try:
         features: Any = timm.create_model(
             backbone.timm_name, features_only=True, out_indices=out_indices, in_chans=in_channels
@@ -173,9 +172,9 @@ def _takes(encoder: Encoder, image_shape: tuple[int, int, int, int]) -> bool:
 
 def _set_pooling(encoder: Encoder, name: str, pooling: str) -> None:
     if pooling not in ("max", "avg"):
-        raise ValueError(f"pooling must be 'max', 'avg' or None, got {pooling!r}")
+        raise InputError(f"pooling must be 'max', 'avg' or None, got {pooling!r}")
     if not name.startswith("vgg"):
-        raise ValueError(f"pooling can be chosen for VGG backbones only, not for {name!r}")
+        raise InputError(f"pooling can be chosen for VGG backbones only, not for {name!r}")
     for key, module in encoder.features.named_children():
         if isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)):
             pool = nn.MaxPool2d(2, 2) if pooling == "max" else nn.AvgPool2d(2, 2)

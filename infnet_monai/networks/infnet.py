@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infnet_monai.errors import InputError
 from infnet_monai.networks.blocks import (
     EdgeAttention,
     PartialDecoder,
@@ -58,6 +59,9 @@ class InfNet(nn.Module):
         reverse_attention_stages: Number of reverse-attention stages, 1 to 4. They start at the deepest feature; the
             fourth one works on the low-level feature. The paper has three.
 
+    Raises:
+        InputError: An argument names no encoder, layout, weights or number of stages that there are.
+
     Shape:
         - Input: ``(B, in_channels, H, W)``, normalised with the encoder's ``mean`` and ``std``.
         - Output in eval mode: the most refined logits ``(B, out_channels, H, W)``.
@@ -85,7 +89,7 @@ class InfNet(nn.Module):
     ):
         super().__init__()
         if reverse_attention_stages not in range(1, 5):
-            raise ValueError(f"reverse_attention_stages must be 1, 2, 3 or 4, got {reverse_attention_stages}")
+            raise InputError(f"reverse_attention_stages must be 1, 2, 3 or 4, got {reverse_attention_stages}")
         self.encoder = create_encoder(backbone, pretrained, in_channels, out_indices, pooling)
         low_level, *high_level = self.encoder.channels
         self.receptive_fields = nn.ModuleList(ReceptiveFieldBlock(c, decoder_channels) for c in high_level)

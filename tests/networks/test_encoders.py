@@ -109,5 +109,5 @@ def test_encoder_without_four_features_of_any_size_is_refused(name, message):
     ],
 )
 def test_layout_that_does_not_fit_is_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         create_encoder(**arguments)

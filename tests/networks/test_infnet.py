@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from infnet_monai.errors import InputError
 from infnet_monai.networks import InfNet, InfNetMaps
 
 
@@ -38,7 +39,7 @@ def test_reverse_attention_stages_add_maps(stages, names):
 
 @pytest.mark.parametrize("stages", [0, 5, -1])
 def test_other_numbers_of_stages_are_refused(stages):
-    with pytest.raises(ValueError, match=f"reverse_attention_stages must be 1, 2, 3 or 4, got {stages}"):
+    with pytest.raises(InputError, match=f"reverse_attention_stages must be 1, 2, 3 or 4, got {stages}"):
         InfNet("test_resnet", reverse_attention_stages=stages)
 
 

@@ -109,7 +109,7 @@ def test_weights_come_from_where_timm_says(cache, tiny_weights, tmp_path, monkey
     config = timm.get_pretrained_cfg(TINY)
     place = {"url": path.as_uri(), "hf_hub_id": None} if source == "url" else {"file": str(path)}
     local = dataclasses.replace(config, **place)
-    monkeypatch.setitem(_registry._model_pretrained_cfgs, f"{TINY}.{config.tag}", local)
+    monkeypatch.setitem(_registry._model_pretrained_cfgs, TINY, local)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     assert_holds(create_encoder(TINY, pretrained=True), tiny_weights)
 

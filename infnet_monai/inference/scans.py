@@ -1,0 +1,134 @@
+"""Which scans lie in the files and folders that a user names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import itk
+
+from infnet_monai.errors import InputError
+
+__all__ = ["ScanSource", "find_scans", "series_files"]
+
+VOLUME_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+EXPECTED = f"{', '.join(VOLUME_SUFFIXES)} or a folder with a DICOM series"
+
+
+@dataclass(frozen=True)
+class ScanSource:
+    """Where one scan is read from.
+
+    Args:
+        path: a file, or the folder of a DICOM series.
+        name: unique in its run, for naming results; has a slash where the scan lies in a subfolder of what was given.
+        series: name of the DICOM series in the folder as GDCM gives it, empty for files.
+    """
+
+    path: Path
+    name: str
+    series: str = ""
+
+
+def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) -> list[ScanSource]:
+    """Find the scans in files, folders with scans at any depth, and folders of DICOM series.
+
+    A folder with several DICOM series holds several scans. Hidden files and folders are passed over.
+
+    Args:
+        inputs: files and folders.
+        exclude: a folder not to look into, for results that are written below an input.
+
+    Returns:
+        The scans, sorted by path within each input, each once. Names that collide get a number: `ct`, `ct-2`.
+
+    Raises:
+        InputError: an input does not exist, is of an unknown type, or is a folder without any scan.
+    """
+    excluded = Path(exclude).resolve() if exclude else None
+    found: dict[tuple[Path, str], ScanSource] = {}
+    for given in map(Path, inputs):
+        sources = list(_scans_in(given, excluded))
+        if not sources:
+            raise InputError(f"{given}: no scan found in this folder; expected {EXPECTED}, at any depth")
+        for source in sources:
+            found.setdefault((source.path.resolve(), source.series), source)
+    return list(_with_unique_names(found.values()))
+
+
+def _scans_in(given: Path, excluded: Path | None) -> Iterator[ScanSource]:
+    if given.is_dir():
+        yield from _scans_in_folder(given, excluded)
+    elif not given.exists():
+        raise InputError(f"{given}: no such file or folder; check the path")
+    elif _volume_name(given) or _is_dicom(given):
+        yield ScanSource(given, _volume_name(given) or given.stem)
+    else:
+        raise InputError(f"{given}: unknown type of file; expected {EXPECTED}")
+
+
+def _scans_in_folder(given: Path, excluded: Path | None) -> Iterator[ScanSource]:
+    for root, folders, files in os.walk(given):
+        folder = Path(root)
+        folders[:] = sorted(name for name in folders if name[0] != "." and (folder / name).resolve() != excluded)
+        paths = [folder / name for name in sorted(files) if name[0] != "."]
+        within = folder.relative_to(given)
+        for path in paths:
+            if name := _volume_name(path):
+                yield ScanSource(path, (within / name).as_posix())
+        if any(_is_dicom(path) for path in paths if not _volume_name(path)):
+            name = within.as_posix() if folder != given else given.resolve().name
+            yield from (ScanSource(folder, name, series) for series in _series_generator(folder).GetSeriesUIDs())
+
+
+def _volume_name(path: Path) -> str:
+    """File name without the suffix of a volume; empty for other files."""
+    suffix = next((suffix for suffix in VOLUME_SUFFIXES if path.name.lower().endswith(suffix)), "")
+    return path.name[: -len(suffix)] if suffix else ""
+
+
+def _is_dicom(path: Path) -> bool:
+    if path.name == "DICOMDIR":
+        return False
+    with open(path, "rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def series_files(folder: str | Path, series: str = "") -> list[Path]:
+    """Files of a DICOM series.
+
+    Args:
+        folder: where the series lies.
+        series: its name as in :class:`ScanSource`; without one, the folder's first series.
+
+    Raises:
+        InputError: there is no such series.
+    """
+    generator = _series_generator(Path(folder))
+    names = generator.GetSeriesUIDs()
+    if not names or (series and series not in names):
+        raise InputError(f"{folder}: DICOM series {series!r} not found; the folder has {', '.join(names) or 'none'}")
+    return [Path(name) for name in generator.GetFileNames(series or names[0])]
+
+
+def _series_generator(folder: Path) -> Any:
+    """Tells series apart as MONAI's ITKReader does, which is to read them by these names."""
+    generator = itk.GDCMSeriesFileNames.New()
+    generator.SetUseSeriesDetails(True)
+    generator.AddSeriesRestriction("0008|0021")
+    generator.SetDirectory(str(folder))
+    return generator
+
+
+def _with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:
+    taken: set[str] = set()
+    for source in sources:
+        name, number = source.name, 1
+        while name.lower() in taken:  # some file systems do not tell upper from lower case
+            number += 1
+            name = f"{source.name}-{number}"
+        taken.add(name.lower())
+        yield replace(source, name=name)

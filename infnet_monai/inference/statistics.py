@@ -1,0 +1,118 @@
+"""Numbers of one scan: how much lesion, how much lung, where."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from infnet_monai.inference.lung_sides import LEFT, RIGHT
+
+__all__ = ["LesionStatistics", "measure_lesions"]
+
+ANY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
+
+
+@dataclass(frozen=True)
+class LesionStatistics:
+    """Lesions and lungs of one scan in numbers; what is undefined is None.
+
+    Args:
+        lesion_volume_ml: all lesions together.
+        lung_volume_ml: both lungs with the lesions in them; None where no lungs were found. Likewise right and left.
+        lesion_percent_of_lung: lesion share of the lungs, 0 to 100. Likewise of the right and the left lung.
+        slices: of the scan.
+        slices_with_lesion: of these.
+        lesion_count: separate lesions; voxels that share a corner belong to the same one.
+        largest_lesion_ml: None where there is no lesion.
+        mean_lesion_hu: None where there is no lesion or the scan is not in HU.
+        lesion_touches_border: a lesion reaches the first or last voxel along some axis, so that part of it may lie
+            outside the scan. Always so for a lesion in a scan of one slice.
+    """
+
+    lesion_volume_ml: float
+    lung_volume_ml: float | None
+    right_lung_volume_ml: float | None
+    left_lung_volume_ml: float | None
+    lesion_percent_of_lung: float | None
+    lesion_percent_of_right_lung: float | None
+    lesion_percent_of_left_lung: float | None
+    slices: int
+    slices_with_lesion: int
+    lesion_count: int
+    largest_lesion_ml: float | None
+    mean_lesion_hu: float | None
+    lesion_touches_border: bool
+
+    def as_dict(self) -> dict[str, float | int | bool | None]:
+        """Plain values for JSON and CSV; volumes to 0.001 ml, shares to 0.001 %, HU to 0.001."""
+        return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+def measure_lesions(
+    lesions: ArrayLike,
+    affine: ArrayLike,
+    lung_labels: ArrayLike | None = None,
+    image_hu: ArrayLike | None = None,
+) -> LesionStatistics:
+    """Measure lesions and lungs.
+
+    A lesion voxel counts as lung even where the lung mask leaves it out, as it does with consolidation at the pleura;
+    it then belongs to the lung whose centre is nearer from right to left.
+
+    Args:
+        lesions: lesion mask (H, W, D), not zero in lesions; axis 1 runs from right to left, axis 2 over the slices.
+        affine: voxel index to mm, (4, 4); its determinant gives the volume of a voxel.
+        lung_labels: (H, W, D), 1 in the right and 2 in the left lung; None or empty where no lungs are known.
+        image_hu: intensities (H, W, D) where they are HU.
+
+    Returns:
+        The statistics.
+    """
+    is_lesion = np.asarray(lesions) != 0
+    voxel_ml = abs(float(np.linalg.det(np.asarray(affine, dtype=float)[:3, :3]))) / 1000
+    labels, count = ndimage.label(is_lesion, ANY_NEIGHBOUR)
+    largest = int(np.bincount(labels[is_lesion]).max()) if count else None
+    in_hu = image_hu is not None and count > 0
+    lungs = np.zeros_like(is_lesion) if lung_labels is None else np.asarray(lung_labels)
+    right, left = _count_in_lungs(is_lesion, lungs)
+    both = right + left
+    return LesionStatistics(
+        lesion_volume_ml=int(is_lesion.sum()) * voxel_ml,
+        lung_volume_ml=_volume_ml(both, voxel_ml),
+        right_lung_volume_ml=_volume_ml(right, voxel_ml),
+        left_lung_volume_ml=_volume_ml(left, voxel_ml),
+        lesion_percent_of_lung=_lesion_percent(both),
+        lesion_percent_of_right_lung=_lesion_percent(right),
+        lesion_percent_of_left_lung=_lesion_percent(left),
+        slices=is_lesion.shape[2],
+        slices_with_lesion=int(is_lesion.any(axis=(0, 1)).sum()),
+        lesion_count=int(count),
+        largest_lesion_ml=largest * voxel_ml if largest else None,
+        mean_lesion_hu=float(np.asarray(image_hu)[is_lesion].mean(dtype=np.float64)) if in_hu else None,
+        lesion_touches_border=any(bool(is_lesion.take((0, -1), axis=axis).any()) for axis in range(3)),
+    )
+
+
+def _count_in_lungs(is_lesion: NDArray[np.bool_], lung_labels: NDArray) -> NDArray[np.int64]:
+    """Voxels of [lesion, lung] in the right (first row) and the left lung; zeros for a lung that was not found."""
+    in_lung = np.array([(lung_labels == side).sum(axis=(0, 2)) for side in (RIGHT, LEFT)])  # (side, column)
+    lesion_in_lung = np.array([(is_lesion & (lung_labels == side)).sum() for side in (RIGHT, LEFT)])
+    if not in_lung.any():
+        return np.zeros((2, 2), dtype=np.int64)
+    columns = np.arange(lung_labels.shape[1])
+    centres = [np.average(columns, weights=counts) if counts.any() else np.inf for counts in in_lung]
+    is_nearer_right = abs(columns - centres[0]) <= abs(columns - centres[1])
+    left_out = (is_lesion & (lung_labels == 0)).sum(axis=(0, 2))
+    left_out_by_side = np.array([left_out[is_nearer_right].sum(), left_out[~is_nearer_right].sum()])
+    return np.stack([lesion_in_lung + left_out_by_side, in_lung.sum(axis=1) + left_out_by_side], axis=1)
+
+
+def _volume_ml(lung: NDArray[np.int64], voxel_ml: float) -> float | None:
+    return float(lung[1] * voxel_ml) if lung[1] else None
+
+
+def _lesion_percent(lung: NDArray[np.int64]) -> float | None:
+    return float(100 * lung[0] / lung[1]) if lung[1] else None

@@ -1,0 +1,170 @@
+"""One HTML file about a run: a table of scans, and a slice viewer for each that works without a network."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from infnet_monai.atomic_write import atomic_write
+from infnet_monai.reporting.overlay import ViewerSlice
+
+__all__ = ["ScanReport", "write_html_report"]
+
+THUMBNAIL_PX = 96
+MAX_PICTURES_MB = 40.0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of the table: key in the statistics, heading, unit, digits after the point."""
+
+    key: str
+    heading: str
+    unit: str = ""
+    digits: int = 0
+
+    def format(self, statistics: Mapping[str, Any]) -> str:
+        """The number as text; empty where it is undefined."""
+        value = statistics.get(self.key)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return "" if value is None else f"{value:.{self.digits}f}"
+
+
+COLUMNS = (
+    Column("lesion_percent_of_lung", "Lesion share of the lungs", "%", 1),
+    Column("lesion_percent_of_right_lung", "Share of the right lung", "%", 1),
+    Column("lesion_percent_of_left_lung", "Share of the left lung", "%", 1),
+    Column("lesion_volume_ml", "Lesion volume", "ml", 1),
+    Column("lung_volume_ml", "Lung volume", "ml"),
+    Column("lesion_count", "Lesions"),
+    Column("largest_lesion_ml", "Largest lesion", "ml", 1),
+    Column("slices_with_lesion", "Slices with lesion"),
+    Column("mean_lesion_hu", "Mean of lesions", "HU"),
+    Column("lesion_touches_border", "Lesion at the scan's border"),
+)
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What the report says about one scan.
+
+    Args:
+        name: of the scan.
+        status: "ok" (green), "failed" (red) or a few words such as "no lungs" (amber).
+        message: one sentence, e.g. why it failed.
+        statistics: numbers by name, as `LesionStatistics.as_dict` gives them; None where undefined.
+        slices: pictures for the viewer, from the feet upwards.
+        files: paths of the results, relative to the report, linked from it.
+    """
+
+    name: str
+    status: str = "ok"
+    message: str = ""
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    slices: Sequence[ViewerSlice] = ()
+    files: Sequence[str] = ()
+
+
+def write_html_report(
+    path: str | Path,
+    reports: Sequence[ScanReport],
+    model: str,
+    run: Mapping[str, Any] | None = None,
+    title: str = "Lung infection on chest CT",
+    max_pictures_mb: float = MAX_PICTURES_MB,
+) -> Path:
+    """Write the report of a run as one self-contained HTML file.
+
+    Args:
+        path: of the HTML file.
+        reports: the scans in the order of the table.
+        model: name and version of the bundle.
+        run: facts of the run, e.g. its record; may be nested.
+        title: of the page.
+        max_pictures_mb: of all viewers together; with more, each viewer leaves out slices evenly.
+
+    Returns:
+        The path.
+    """
+    step = _step_within_budget(reports, max_pictures_mb)
+    environment = Environment(
+        loader=PackageLoader("infnet_monai", "reporting"), autoescape=True, undefined=StrictUndefined
+    )
+    html = environment.get_template("report.html.j2").render(
+        title=title,
+        model=model,
+        columns=COLUMNS,
+        scans=[_scan_context(report, step) for report in reports],
+        counts=_count_by_status(reports),
+        facts=_flatten(run or {}),
+    )
+    with atomic_write(path) as draft:
+        draft.write_text(html, encoding="utf-8")
+    return Path(path)
+
+
+def _step_within_budget(reports: Sequence[ScanReport], max_pictures_mb: float) -> int:
+    """Every how many-th slice of each viewer fits into the budget."""
+    megabytes = sum(len(picture.jpeg) for report in reports for picture in report.slices) * 4 / 3 / 1e6  # as base64
+    return max(1, -(-megabytes // max_pictures_mb).__floor__())
+
+
+def _scan_context(report: ScanReport, step: int) -> dict[str, Any]:
+    """What the template needs to know of a scan; the viewer opens at the slice with most lesion."""
+    most_lesion = max(report.slices, key=lambda picture: picture.lesion_pixels, default=None)
+    shown = [picture for i, picture in enumerate(report.slices) if i % step == 0 or picture is most_lesion]
+    start = next((i for i, picture in enumerate(shown) if picture is most_lesion), 0)
+    if most_lesion and not most_lesion.lesion_pixels:
+        start = len(shown) // 2
+    return {
+        "name": report.name,
+        "status": report.status,
+        "level": {"ok": "ok", "failed": "failed"}.get(report.status, "warning"),
+        "message": report.message,
+        "statistics": report.statistics,
+        "files": report.files,
+        "thumbnail": _thumbnail(shown[start].jpeg) if shown else "",
+        "start": start,
+        "slices": [
+            {"number": picture.index + 1, "lesion": picture.lesion_pixels > 0, "picture": _data_url(picture.jpeg)}
+            for picture in shown
+        ],
+    }
+
+
+def _thumbnail(jpeg: bytes) -> str:
+    picture = Image.open(io.BytesIO(jpeg))
+    picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=80)
+    return _data_url(file.getvalue())
+
+
+def _data_url(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def _count_by_status(reports: Sequence[ScanReport]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for report in reports:
+        counts[report.status] = counts.get(report.status, 0) + 1
+    return counts
+
+
+def _flatten(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested facts as one level: {"versions": {"torch": "2"}} becomes {"versions: torch": "2"}."""
+    flat: dict[str, Any] = {}
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{name}: "))
+        elif value is not None:
+            flat[f"{prefix}{name}"] = value
+    return flat

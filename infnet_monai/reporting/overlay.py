@@ -1,0 +1,98 @@
+"""CT slices with outlines of lesions and lungs as small JPEG pictures."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from scipy import ndimage
+
+__all__ = ["ViewerSlice", "render_slices"]
+
+LESION_COLOUR = (255, 59, 48)
+LUNG_COLOUR = (64, 156, 255)
+JPEG_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class ViewerSlice:
+    """One slice of a slice viewer.
+
+    Args:
+        index: of the slice in the scan, 0 at the patient's feet.
+        jpeg: the picture.
+        lesion_pixels: of the scan's own grid; 0 where the slice has no lesion.
+    """
+
+    index: int
+    jpeg: bytes
+    lesion_pixels: int
+
+
+def render_slices(
+    image: ArrayLike,
+    lesions: ArrayLike,
+    lungs: ArrayLike | None = None,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
+    max_slices: int = 48,
+    size_px: int = 256,
+) -> list[ViewerSlice]:
+    """Draw the slices of a scan that show lung, lesions outlined in red and lungs in blue.
+
+    Args:
+        image: windowed intensities in [0, 1], (H, W, D), oriented PLS so that slices stand upright.
+        lesions: lesion mask, (H, W, D).
+        lungs: lung mask or labels, (H, W, D); without lungs, all slices are drawn from.
+        spacing_mm: pixel size along rows and columns of the array, for the right proportions.
+        max_slices: of more, this many are drawn: evenly spaced ones and the one with most lesion.
+        size_px: longer side of the pictures.
+
+    Returns:
+        The slices, from the feet upwards.
+    """
+    image, is_lesion = np.asarray(image), np.asarray(lesions) != 0
+    is_lung = np.zeros_like(is_lesion) if lungs is None else np.asarray(lungs) != 0
+    lesion_pixels = is_lesion.sum(axis=(0, 1))
+    shape = _picture_shape(image.shape, spacing_mm, size_px)
+    return [
+        ViewerSlice(k, _draw(image[..., k], is_lesion[..., k], is_lung[..., k], shape), int(lesion_pixels[k]))
+        for k in _choose_slices(lesion_pixels, is_lung.any(axis=(0, 1)), max_slices)
+    ]
+
+
+def _choose_slices(lesion_pixels: NDArray, has_lung: NDArray[np.bool_], max_slices: int) -> list[int]:
+    wanted = np.flatnonzero(has_lung | (lesion_pixels > 0)) if has_lung.any() else np.arange(len(has_lung))
+    candidates = np.arange(wanted[0], wanted[-1] + 1)
+    if len(candidates) <= max_slices:
+        return candidates.tolist()
+    spread = np.linspace(candidates[0], candidates[-1], max_slices).round().astype(int)
+    most_lesion = int(lesion_pixels.argmax())
+    if lesion_pixels[most_lesion]:
+        spread[np.abs(spread - most_lesion).argmin()] = most_lesion
+    return spread.tolist()
+
+
+def _picture_shape(shape: tuple[int, ...], spacing_mm: tuple[float, float], size_px: int) -> tuple[int, int]:
+    """Width and height in pixels."""
+    height_mm, width_mm = shape[0] * spacing_mm[0], shape[1] * spacing_mm[1]
+    scale = size_px / max(height_mm, width_mm)
+    return max(1, round(width_mm * scale)), max(1, round(height_mm * scale))
+
+
+def _draw(image: NDArray, is_lesion: NDArray[np.bool_], is_lung: NDArray[np.bool_], shape: tuple[int, int]) -> bytes:
+    grey = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).resize(shape, Image.Resampling.BILINEAR)
+    pixels = np.array(grey.convert("RGB"))
+    for mask, colour in ((is_lung, LUNG_COLOUR), (is_lesion, LESION_COLOUR)):
+        pixels[_outline(mask, shape)] = colour
+    file = io.BytesIO()
+    # No chroma subsampling: it would blur the coloured one-pixel lines.
+    Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    return file.getvalue()
+
+
+def _outline(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    resized = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(shape, Image.Resampling.NEAREST)) > 0
+    return resized & ~ndimage.binary_erosion(resized)

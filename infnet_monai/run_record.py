@@ -1,0 +1,126 @@
+"""Record of a run: with what, on what, how long."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from infnet_monai import __version__
+from infnet_monai.atomic_write import atomic_write
+
+__all__ = ["RunRecord", "StageTimer", "describe_device", "file_sha256", "package_versions", "write_json"]
+
+PACKAGES = ("monai", "torch", "timm", "numpy", "scipy", "nibabel", "itk")
+
+
+class StageTimer:
+    """Seconds spent in each stage of a run; a stage entered again adds to its time.
+
+    Args:
+        device: where the network runs: a CUDA device is waited for at the end of each stage.
+
+    Example:
+        >>> timer = StageTimer()
+        >>> with timer.stage("read"):
+        ...     pass
+        >>> list(timer.seconds)
+        ['read']
+    """
+
+    def __init__(self, device: str | torch.device = "cpu"):
+        self.device = torch.device(device)
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to the stage, also where the block fails."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            self.seconds[name] += time.perf_counter() - start
+
+
+class RunRecord:
+    """Facts of a run, from its start to its end, for a JSON file beside the results.
+
+    Args:
+        device: where the network runs.
+        weights: file of the network's weights, which is hashed.
+        **facts: anything else that JSON can hold, e.g. the bundle's name and version.
+    """
+
+    def __init__(self, device: str | torch.device, weights: str | Path | None = None, **facts: Any):
+        self.timer = StageTimer(device)
+        self.facts = facts
+        self.started = _now()
+        self.weights = {"path": str(weights), "sha256": file_sha256(weights)} if weights else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record up to now; seconds to the millisecond."""
+        return {
+            **self.facts,
+            "started": self.started.isoformat(timespec="seconds"),
+            "ended": _now().isoformat(timespec="seconds"),
+            "seconds": {name: round(seconds, 3) for name, seconds in self.timer.seconds.items()},
+            "device": describe_device(self.timer.device),
+            "weights": self.weights,
+            "versions": package_versions(),
+        }
+
+    def write(self, path: str | Path) -> Path:
+        """Write the record as JSON, whole or not at all."""
+        write_json(self.as_dict(), path)
+        return Path(path)
+
+
+def write_json(content: Mapping[str, Any], path: str | Path) -> None:
+    """Write JSON that people read too; what JSON does not know is written as text.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON cannot hold.
+    """
+    with atomic_write(path) as draft:
+        draft.write_text(json.dumps(content, indent=2, default=str, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python, this package and the packages that decide its results."""
+    return {
+        "python": platform.python_version(),
+        "infnet_monai": __version__,
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def describe_device(device: str | torch.device) -> dict[str, Any]:
+    """What the network runs on: name of the GPU or the processor's architecture, threads, system."""
+    device = torch.device(device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {"device": str(device), "name": name, "threads": torch.get_num_threads(), "system": platform.platform()}
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
