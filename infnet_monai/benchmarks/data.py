@@ -26,7 +26,7 @@ class DataCost:
     """Speed and memory of the training data.
 
     Attributes:
-        cached_per_s: Slices a second from :class:`infnet_monai.data.SliceDataset`, batches of 8, in one process and thread.
+        cached_per_s: Slices a second from :class:`infnet_monai.data.SliceDataset`, batches of 8, one thread.
         reading_per_s: Slices a second where each slice reads its ``.nii.gz`` again.
         build_s: Seconds to read and transform the volumes once.
         cached_mb_per_slice: Memory of the cache for one slice in MB.

@@ -51,7 +51,7 @@ class SliceDataset(Dataset):
         self,
         data: Sequence[Mapping[str, Any]],
         transform: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-        slice_transform: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        slice_transform: Callable[[Any], Any] | None = None,
         keys: Sequence[str] = ("image", "label", "edge"),
         label_key: str = "label",
         positive_only: bool = False,

@@ -43,7 +43,7 @@ def intensity_kind(image: Tensor) -> str:
         return "grey"
     raise InputError(
         f"intensities from {low:g} to {high:g} are neither HU (a chest has air below {AIR_BELOW_HU:g}) nor grey levels "
-        "(0 to 255). Rescale the image to HU (shifted CT: subtract 1024) or say what they are: intensity 'hu' or 'grey'."
+        "(0 to 255). Rescale the image to HU (shifted CT: subtract 1024) or say what it is: intensity 'hu' or 'grey'."
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import write_case
+from tiny_cases import write_case
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "bundles" / "infnet_efficientnet_lite0" / "configs"
