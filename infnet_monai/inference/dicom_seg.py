@@ -126,9 +126,7 @@ def _read_headers(files: Sequence[Path], series_folder: str | Path) -> list[Data
                 setattr(image, name, generate_uid(entropy_srcs=[name, str(images[0].SOPInstanceUID)]))
                 made_up.add(name)
     if made_up:
-        logger.warning(
-            "%s: %s empty in the images, made up for the DICOM SEG", series_folder, ", ".join(sorted(made_up))
-        )
+        logger.warning("%s: no %s; made up for the DICOM SEG", series_folder, ", ".join(sorted(made_up)))
     return images
 
 

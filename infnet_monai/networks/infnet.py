@@ -78,7 +78,7 @@ class InfNet(nn.Module):
 
     def __init__(
         self,
-        backbone: str = "res2net50",
+        backbone: str = "vgg16",
         pretrained: bool | str | Path = False,
         in_channels: int = 3,
         out_channels: int = 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -69,24 +70,27 @@ def load_map_pair(pred_path: Path, reference_path: Path) -> MapPair:
     elif not _is_picture(pred_path) and not _is_picture(reference_path):
         _check_grid(pred, reference, pred_path, reference_path)
     turn = Orientation(axcodes=UPRIGHT, labels=None)
-    reference, pred = turn(_binary(reference, reference_path)), turn(pred)
-    values = _probabilities(pred.as_tensor().to(torch.float64), pred_path)
-    fitted = _fitted(values, tuple(reference.shape), pred_path, reference_path)
-    return MapPair(fitted, reference, resized=fitted.shape != values.shape)
+    mask: Any = turn(_binary(reference, reference_path))
+    upright: Any = turn(pred)
+    values = _probabilities(upright.as_tensor().to(torch.float64), pred_path)
+    fitted = _fitted(values, tuple(mask.shape), pred_path, reference_path)
+    return MapPair(fitted, mask, resized=fitted.shape != values.shape)
 
 
 def _load(path: Path) -> MetaTensor:
     if path.suffix != ".npy":
         return load_scan(path)
     try:
-        array = np.load(path, allow_pickle=False).squeeze().astype(np.float64)
+        array = np.load(path, allow_pickle=False).astype(np.float64)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: is no NumPy array of numbers ({error}): save it with numpy.save") from error
+    while array.ndim > 2 and array.shape[0] == 1:  # batch and channel of a network's output
+        array = array[0]
     if array.ndim not in (2, 3):
         raise InputError(f"{path}: has shape {array.shape}, expected (H, W) or (H, W, D): save one map to a file")
     volume = torch.from_numpy(array).reshape(1, *array.shape[:2], -1)
     upright = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(UPRIGHT), volume.shape[1:])
-    return MetaTensor(volume, affine=np.linalg.inv(upright))
+    return MetaTensor(volume, affine=torch.as_tensor(np.linalg.inv(upright)))
 
 
 def _is_picture(path: Path) -> bool:
@@ -105,7 +109,7 @@ def _probabilities(values: Tensor, path: Path) -> Tensor:
     return values / (255 if values.max() <= 255 else 65535)
 
 
-def _binary(volume: MetaTensor, path: Path) -> MetaTensor:
+def _binary(volume: Any, path: Path) -> MetaTensor:
     if path.suffix.lower() in (".jpg", ".jpeg"):
         return (volume >= 128).to(torch.uint8)
     values = volume.as_tensor().unique().tolist()

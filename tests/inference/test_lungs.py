@@ -54,13 +54,13 @@ def test_right_and_left_lung_are_found_without_the_windpipe(intensity, slices):
 
 def test_vessels_and_small_consolidations_count_as_lung_and_a_liver_dome_does_not():
     chest = make_chest()
-    vessel, consolidation, dome = ellipse(30, 28, 2, 2), ellipse(45, 28, 3.2, 2.2), ellipse(33, 62, 8, 6)
+    vessel, consolidation, dome = ellipse(30, 28, 2, 2), ellipse(41, 28, 3.2, 2.2), ellipse(33, 62, 8, 6)
     chest[vessel | consolidation | dome] = TISSUE
 
     mask = find_lungs(chest, SPACING_MM).mask[..., 1]
 
     assert mask[vessel].all()
-    assert mask[consolidation & RIGHT_LUNG].mean() > 0.9
+    assert mask[consolidation].all()
     assert not mask[dome].any()
 
 
@@ -116,20 +116,34 @@ def make_abdomen():
     return abdomen[..., np.newaxis]
 
 
-@pytest.mark.parametrize(
-    "scan",
-    [make_leg(), make_abdomen(), np.full((40, 40, 3), AIR), np.zeros((40, 40, 3)), np.full((40, 40, 3), -3024)],
-    ids=["leg", "abdomen", "air", "zero", "padding"],
-)
-@pytest.mark.parametrize("intensity", ["hu", "grey"])
-def test_scans_without_lungs_have_an_empty_mask(scan, intensity):
-    if intensity == "grey":
-        scan = window(scan)
+SCANS_WITHOUT_LUNGS = {
+    "leg": make_leg(),
+    "air": np.full((40, 40, 3), AIR),
+    "zero": np.zeros((40, 40, 3)),
+    "padding": np.full((40, 40, 3), -3024),
+    "noise": np.random.default_rng(0).normal(AIR, 30, (60, 60, 3)),
+}
 
-    lungs = find_lungs(scan, SPACING_MM, intensity)
+
+@pytest.mark.parametrize("name", SCANS_WITHOUT_LUNGS)
+@pytest.mark.parametrize("intensity", ["hu", "grey"])
+def test_scans_without_lungs_have_an_empty_mask(name, intensity):
+    scan = SCANS_WITHOUT_LUNGS[name]
+
+    lungs = find_lungs(scan if intensity == "hu" else window(scan), SPACING_MM, intensity)
 
     assert not lungs.found
     assert lungs.mask.shape == scan.shape
+
+
+def test_a_stomach_full_of_gas_is_no_lung():
+    assert not find_lungs(make_abdomen(), SPACING_MM).found
+
+
+def test_an_abdomen_has_no_lungs(test_data):
+    volume = load_scan(test_data / "dicom_ct_series")
+
+    assert not find_lungs(np.asarray(volume[0]).transpose(1, 0, 2), (0.977, 0.977, 2.0)).found
 
 
 def as_pls(path):

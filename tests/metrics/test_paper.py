@@ -105,6 +105,15 @@ def test_batches_equal_single_images_however_they_are_split(monkeypatch, at_once
     np.testing.assert_allclose(batch.curves, torch.cat([one.curves for one in single]), atol=1e-12)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu_agrees_with_golden_values(golden):
+    for name, (pred, reference, curves, values) in golden.items():
+        found = paper_measures(*(tensor.cuda() for tensor in tensors(pred, reference)))
+        np.testing.assert_allclose(found.curves[0].cpu(), np.stack(list(curves.values())), atol=1e-9, err_msg=name)
+        soft = [values["s_measure"], values["mae"]]
+        np.testing.assert_allclose(found.values[0, -2:].cpu(), soft, atol=1e-9, err_msg=name)
+
+
 def test_result_can_be_changed_in_place_and_inputs_stay():
     pred, reference = torch.rand(1, 1, 8, 8, requires_grad=True), torch.rand(1, 1, 8, 8) > 0.5
     kept = pred.detach().clone()
@@ -112,6 +121,14 @@ def test_result_can_be_changed_in_place_and_inputs_stay():
     values += 1
     assert not values.requires_grad
     assert torch.equal(pred, kept)
+
+
+def test_mixed_precision_leaves_float64_alone():
+    pred, reference = torch.rand(1, 1, 9, 8), torch.rand(1, 1, 9, 8) > 0.5
+    expected = paper_measures(pred, reference)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = paper_measures(pred, reference)
+    assert torch.equal(found.values, expected.values)
 
 
 def test_absolute_error_of_parts_equals_the_plain_one():
