@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -36,6 +37,7 @@ class ModelCost:
     image_size: int
 
 
+@cache
 def measure_model(backbone: str, image_size: int = 352) -> ModelCost:
     """Count the parameters and operations of Inf-Net for one slice, without computing it.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from infnet_monai import __version__
+from infnet_monai.benchmarks.model import measure_model
 from infnet_monai.networks import get_backbone
 
 __all__ = ["BUNDLES", "BundleEntry", "outdated_files", "render_bundle", "write_bundle"]
@@ -54,7 +55,7 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
     Returns:
         Text of each file by its path inside the bundle.
     """
-    backbone = get_backbone(entry.backbone)
+    backbone, cost = get_backbone(entry.backbone), measure_model(entry.backbone)
     values = {
         "name": entry.name,
         "backbone": entry.backbone,
@@ -65,6 +66,8 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
         "std": list(backbone.std),
         "weights": backbone.weights,
         "licence": backbone.licence,
+        "parameters": f"{cost.parameters_m:.1f}",
+        "gflop": f"{cost.gflop:.1f}",
     }
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -12,12 +11,11 @@ from typing import Any
 
 import ignite.distributed as idist
 import pandas as pd
-from monai.config import get_config_values
 from torch import nn
 
-from infnet_monai import __version__
 from infnet_monai.bundle.errors import report_errors_in_one_line
 from infnet_monai.networks.model_weights import load_model_weights
+from infnet_monai.run_record import package_versions, write_json
 
 __all__ = ["finish_evaluation", "finish_training", "start_evaluation", "start_training"]
 
@@ -72,10 +70,8 @@ def finish_training(
     """
     if idist.get_rank() != 0:
         return
-    versions = {"infnet_monai": __version__, **get_config_values()}
-    content = {**record, "best_val_dice": best_score, "versions": versions}
     path = Path(output_dir) / "run.json"
-    path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    write_json({**record, "best_val_dice": best_score, "versions": package_versions()}, path)
     curve = Path(output_dir) / "metrics.csv"
     if best_score is not None and curve.is_file():
         logger.info("Validation Dice: %.4f before training, best %.4f", pd.read_csv(curve)["val_dice"][0], best_score)

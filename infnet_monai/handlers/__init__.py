@@ -3,6 +3,7 @@
 from infnet_monai.handlers.case_tables import CaseTables
 from infnet_monai.handlers.checkpoints import BestModel, LastCheckpoint
 from infnet_monai.handlers.learning_curve import LearningCurve
+from infnet_monai.handlers.paper_figures import PaperFigures
 from infnet_monai.handlers.preview import ValidationPreview
 from infnet_monai.handlers.slices import lesion_slices, slices
 from infnet_monai.handlers.training import GradientClipping, LossProgressBar, MultiScaleUpdate
@@ -15,6 +16,7 @@ __all__ = [
     "LearningCurve",
     "LossProgressBar",
     "MultiScaleUpdate",
+    "PaperFigures",
     "ValidationPreview",
     "lesion_slices",
     "slices",

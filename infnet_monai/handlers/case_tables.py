@@ -14,7 +14,8 @@ from ignite.engine import Engine, Events
 from torch import Tensor
 
 from infnet_monai.data.slice_dataset import case_name
-from infnet_monai.metrics.counts import counts_at
+from infnet_monai.handlers.paper_figures import TABLE_FIGURES
+from infnet_monai.metrics import CLINICAL_MEASURES, PAPER_MEASURES, clinical_measures, paper_measures
 
 __all__ = ["CaseTables"]
 
@@ -49,11 +50,12 @@ class CaseTables:
 
     def _collect(self, engine: Any) -> None:
         for item in engine.state.output:
-            prediction, reference = item["pred"].as_tensor().double(), item["label"].as_tensor().double()
+            prediction, reference = item["pred"].as_tensor().clamp(0, 1), item["label"].as_tensor()
             case = case_name(item["image"].meta["filename_or_obj"])
-            by_slice = measures(prediction.movedim(-1, 0), reference.movedim(-1, 0))
+            names = [f"{case}, slice {k + 1}" for k in range(reference.shape[-1])]
+            by_slice = measures(prediction.movedim(-1, 0), reference.movedim(-1, 0), names, paper=True)
             self.slices += [{"case": case, "slice": k + 1, **row} for k, row in enumerate(by_slice)]
-            self.cases += [{"case": case, **row} for row in measures(prediction[None], reference[None])]
+            self.cases += [{"case": case, **measures(prediction[None], reference[None], [case], paper=False)[0]}]
 
     def _write(self, engine: Engine) -> None:
         slices, cases = _gathered(self.slices), _gathered(self.cases)
@@ -74,24 +76,28 @@ class CaseTables:
         logger.info("Wrote slices.csv, cases.csv and summary.json to %s", self.output_dir)
 
 
-def measures(prediction: Tensor, reference: Tensor) -> list[dict[str, float]]:
+def measures(prediction: Tensor, reference: Tensor, names: list[str], paper: bool) -> list[dict[str, float]]:
     """Compute one row of measures for each image of a batch.
 
     Args:
-        prediction: Probabilities ``(B, 1, ...)``, float64.
-        reference: Masks of 0 and 1, same shape, float64.
+        prediction: Probabilities ``(B, 1, ...)``.
+        reference: Masks of 0 and 1, same shape.
+        names: Names of the images, for error messages.
+        paper: Add the figures of the paper's protocol where the reference is not empty (slices only).
 
     Returns:
-        For each image Dice, sensitivity, specificity and MAE; NaN where a measure is undefined.
+        For each image the measures at threshold 0.5 and, with the prefix ``paper_``, the table's figures; NaN where a
+        measure is undefined.
     """
-    counts = counts_at(prediction, reference, THRESHOLD)
-    columns = {
-        "dice": counts.dice()[:, 0],
-        "sensitivity": counts.sensitivity()[:, 0],
-        "specificity": counts.specificity()[:, 0],
-        "mae": (prediction - reference).abs().flatten(1).mean(dim=1),
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
+    values = clinical_measures(prediction, reference, names=names).tolist()
+    rows = [dict(zip(CLINICAL_MEASURES, row, strict=True)) for row in values]
+    lesion = reference.flatten(1).any(dim=1).nonzero().flatten().tolist() if paper else []
+    for k in lesion:
+        figures = dict(
+            zip(PAPER_MEASURES, paper_measures(prediction[k : k + 1], reference[k : k + 1]).values[0], strict=True)
+        )
+        rows[k] |= {f"paper_{name}": float(figures[name]) for name in TABLE_FIGURES}
+    return rows
 
 
 def _gathered(rows: list[dict[str, object]]) -> list[dict[str, object]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
+from infnet_monai.atomic_write import atomic_write
 from infnet_monai.errors import InputError
 
 __all__ = ["BestModel", "LastCheckpoint", "save_atomically"]
@@ -30,14 +30,10 @@ def save_atomically(content: Any, path: str | Path) -> None:
     Raises:
         InputError: The file cannot be written, e.g. because the disk is full.
     """
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, draft)
-        draft.replace(path)
+        with atomic_write(path) as draft:
+            torch.save(content, draft)
     except (OSError, RuntimeError) as error:
-        draft.unlink(missing_ok=True)
         raise InputError(
             f"{path}: cannot be written ({error}); an earlier file is untouched. Free disk space or change ckpt_dir."
         ) from error

@@ -47,7 +47,7 @@ class LearningCurve:
             self.rows = rows[rows["epoch"] <= engine.state.epoch].to_dict("records")
 
     def _collect(self, engine: Any) -> None:
-        self._losses.append(float(engine.state.output["loss"]))
+        self._losses.append(engine.state.output["loss"].item())
 
     def _write(self, engine: Any) -> None:
         row = {"epoch": engine.state.epoch, "train_loss": sum(self._losses) / len(self._losses)}

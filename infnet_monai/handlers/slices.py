@@ -16,7 +16,8 @@ def slices(threshold: float | None = None, lesion_only: bool = False) -> Callabl
     """Make an output transform for metric handlers: decollated volumes to lists of slices.
 
     Args:
-        threshold: Probabilities of at least this become 1, others 0; ``None`` keeps probabilities.
+        threshold: Probabilities of at least this become 1, others 0; ``None`` keeps
+            probabilities, clipped to [0, 1] where resampling has gone beyond by rounding.
         lesion_only: Leave out slices whose reference is empty.
 
     Returns:
@@ -32,7 +33,7 @@ def slices(threshold: float | None = None, lesion_only: bool = False) -> Callabl
             for prediction, reference in pairs:
                 if lesion_only and not reference.any():
                     continue
-                predictions.append(prediction if threshold is None else (prediction >= threshold).float())
+                predictions.append(prediction.clamp(0, 1) if threshold is None else (prediction >= threshold).float())
                 references.append(reference.float())
         return predictions, references
 

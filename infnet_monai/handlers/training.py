@@ -41,7 +41,7 @@ class LossProgressBar:
     def attach(self, engine: Engine) -> None:
         """Show iterations, time left and loss of each epoch."""
         bar = ProgressBar(persist=False, desc="Training")
-        bar.attach(engine, output_transform=lambda output: {"loss": float(output["loss"])})
+        bar.attach(engine, output_transform=lambda output: {"loss": output["loss"].item()})
 
 
 class MultiScaleUpdate:

@@ -47,7 +47,9 @@ def test_trains_and_evaluates(name, tiny_dataset, tmp_path):
     run_bundle(name, tmp_path, dataset_dir=str(tiny_dataset), epochs=1)
     curve = pd.read_csv(tmp_path / "eval" / "metrics.csv")
     assert curve["epoch"].tolist() == [0, 1]
-    assert {"train_loss", "val_dice", "val_sensitivity", "val_specificity", "val_mae"} <= set(curve.columns)
+    assert {"train_loss", "val_dice", "val_sensitivity", "val_specificity", "val_mae", "val_paper_mean_dice"} <= set(
+        curve.columns
+    )
     assert (tmp_path / "eval" / "preview.png").stat().st_size > 5000
     assert json.loads((tmp_path / "eval" / "run.json").read_text())["encoder_weights"] == "random"
     assert list((tmp_path / "eval" / "tensorboard").glob("events*"))

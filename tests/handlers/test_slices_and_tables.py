@@ -6,7 +6,8 @@ import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 
-from infnet_monai.handlers import CaseTables, lesion_slices, slices
+from infnet_monai.handlers import CaseTables, PaperFigures, lesion_slices, slices
+from infnet_monai.metrics import PAPER_MEASURES, paper_measures
 
 
 def volume(values, name="case_1.nii.gz"):
@@ -43,7 +44,22 @@ def test_tables_hold_slices_cases_and_means(tmp_path):
     assert by_slice["specificity"].round(4).tolist() == [0.6667, 1, 1]
     assert by_case["dice"].tolist() == pytest.approx([6 / 7])
     assert by_case["mae"].tolist() == pytest.approx([(0.1 + 0.8 + 0.1 + 0.1 + 0.8 + 0.5 + 0.1 + 0.4) / 12])
+    assert by_slice["paper_mean_dice"].isna().tolist() == [False, True, False]
+    assert 0.5 < by_slice["paper_mean_dice"][2] <= 1
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["slices"]["undefined"]["dice"] == 1
     assert summary["slices"]["mean"]["dice"] == pytest.approx((2 / 3 + 1) / 2)
     assert summary["cases"]["count"] == 1
+
+
+def test_paper_figures_join_the_metrics_at_each_run():
+    evaluator = Engine(lambda engine, batch: [ITEM])
+    PaperFigures("val_").attach(evaluator)
+    for _ in range(2):
+        evaluator.run([0])
+    maps, masks = lesion_slices()([ITEM])
+    expected = paper_measures(torch.stack(maps), torch.stack(masks)).values.mean(dim=0)
+    figures = dict(zip(PAPER_MEASURES, expected.tolist(), strict=True))
+    assert evaluator.state.metrics["val_mean_dice"] == pytest.approx(figures["mean_dice"])
+    assert evaluator.state.metrics["val_s_measure"] == pytest.approx(figures["s_measure"])
+    assert len(evaluator.state.metrics) == 6
