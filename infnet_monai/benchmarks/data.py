@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import tempfile
 import time
 from dataclasses import dataclass
@@ -30,12 +31,14 @@ class DataCost:
         reading_per_s: Slices a second where each slice reads its ``.nii.gz`` again.
         build_s: Seconds to read and transform the volumes once.
         cached_mb_per_slice: Memory of the cache for one slice in MB.
+        peak_mb_per_slice: Growth of the process's peak memory while the cache is built, for one slice in MB.
     """
 
     cached_per_s: float
     reading_per_s: float
     build_s: float
     cached_mb_per_slice: float
+    peak_mb_per_slice: float
 
 
 def measure_data(
@@ -61,16 +64,20 @@ def measure_data(
             ]
         )
         three_channels = RepeatChanneld("image", 3)
-        start = time.perf_counter()
+        start, memory_mb = time.perf_counter(), _peak_memory_mb()
         dataset = SliceDataset(items, transform, three_channels)
-        build_s = time.perf_counter() - start
+        build_s, grown_mb = time.perf_counter() - start, _peak_memory_mb() - memory_mb
         cached_per_s = _slices_per_second(dataset)
         start = time.perf_counter()
         for position in random.Random(0).sample(range(len(dataset)), reads):
             SliceDataset([items[dataset.index[position][0]]], transform, three_channels)[0]
         reading_per_s = reads / (time.perf_counter() - start)
     cached = sum(tensor.nbytes for volume in dataset.volumes for tensor in volume.values())
-    return DataCost(cached_per_s, reading_per_s, build_s, cached / len(dataset) / 1e6)
+    return DataCost(cached_per_s, reading_per_s, build_s, cached / len(dataset) / 1e6, grown_mb / len(dataset))
+
+
+def _peak_memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def _slices_per_second(dataset: SliceDataset, epochs: int = 5) -> float:

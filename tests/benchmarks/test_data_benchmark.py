@@ -6,4 +6,5 @@ def test_measures_speed_and_memory():
     assert cost.cached_per_s > 0
     assert cost.reading_per_s > 0
     assert cost.build_s > 0
+    assert cost.peak_mb_per_slice >= 0
     assert cost.cached_mb_per_slice == 32 * 32 * 5 / 1e6
