@@ -9,8 +9,6 @@ from infnet_monai.errors import InputError
 
 __all__ = ["find_input_error", "report_errors_in_one_line"]
 
-INTERRUPTED = 130
-
 
 def find_input_error(error: BaseException | None) -> InputError | None:
     """Find the InputError that an exception was raised from; MONAI wraps those of transforms and components.

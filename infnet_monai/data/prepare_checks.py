@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from monai.data import MetaTensor
 
 from infnet_monai.data.prepare_layouts import CaseFiles
 from infnet_monai.errors import InputError
+from infnet_monai.run_record import file_sha256
 from infnet_monai.transforms.load import UPRIGHT, load_scan
 from infnet_monai.transforms.mask import CheckSameGridd
 from infnet_monai.transforms.window import intensity_kind
@@ -89,7 +89,7 @@ def check_case(
     image = volumes["image"]
     return CaseFacts(
         files=files,
-        sha256={key: hashlib.sha256(path.read_bytes()).hexdigest() for key, path in paths.items()},
+        sha256={key: file_sha256(path) for key, path in paths.items()},
         shape=tuple(image.shape[1:]),
         spacing_mm=tuple(float(mm) for mm in nib.affines.voxel_sizes(np.asarray(image.affine))),
         label_values=tuple(int(value) for value in values),

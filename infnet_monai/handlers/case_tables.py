@@ -16,12 +16,11 @@ from torch import Tensor
 from infnet_monai.data.slice_dataset import case_name
 from infnet_monai.handlers.paper_figures import TABLE_FIGURES
 from infnet_monai.metrics import CLINICAL_MEASURES, PAPER_MEASURES, clinical_measures, paper_measures
+from infnet_monai.metrics.clinical import CLINICAL_THRESHOLD
 
 __all__ = ["CaseTables"]
 
 logger = logging.getLogger(__name__)
-
-THRESHOLD = 0.5
 
 
 class CaseTables:
@@ -62,7 +61,7 @@ class CaseTables:
         if idist.get_rank() != 0:
             return
         self.output_dir.mkdir(parents=True, exist_ok=True)
-        summary = {"threshold": THRESHOLD, "key_metrics": dict(engine.state.metrics)}
+        summary = {"threshold": CLINICAL_THRESHOLD, "key_metrics": dict(engine.state.metrics)}
         for name, rows in (("slices", slices), ("cases", cases)):
             table = pd.DataFrame(rows)
             table.to_csv(self.output_dir / f"{name}.csv", index=False)

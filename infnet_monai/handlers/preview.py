@@ -9,17 +9,15 @@ from typing import Any
 import ignite.distributed as idist
 import numpy as np
 from ignite.engine import Engine, Events
-from monai.transforms import Orientation
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from infnet_monai.data.slice_dataset import case_name
 from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
-from infnet_monai.transforms import load_scan, lung_window
+from infnet_monai.transforms import lung_window
+from infnet_monai.transforms.load import UPRIGHT, load_upright
 
 __all__ = ["ValidationPreview"]
-
-AXES = "PLS"
 
 
 class ValidationPreview:
@@ -45,27 +43,22 @@ class ValidationPreview:
         if idist.get_rank() != 0:
             return
         self._runs += 1
-        tiles = _tiles(engine.state.output[0], engine.state.batch, self.slices_shown)
-        draw_contact_sheet(tiles, self.path, title=f"{self._case(engine)}: reference green, prediction red")
+        output = engine.state.output[0]
+        tiles = _tiles(output, engine.state.batch[0].get("axes", UPRIGHT), self.slices_shown)
+        case = case_name(output["label"].meta["filename_or_obj"])
+        draw_contact_sheet(tiles, self.path, title=f"{case}: reference green, prediction red")
         if self.log_dir is not None:
             with SummaryWriter(str(self.log_dir)) as writer:
                 writer.add_image(
                     "validation", np.asarray(Image.open(self.path).convert("RGB")), self._runs, dataformats="HWC"
                 )
 
-    def _case(self, engine: Any) -> str:
-        return case_name(engine.state.output[0]["label"].meta["filename_or_obj"])
 
-
-def _tiles(output: Mapping[str, Any], batch: Any, count: int) -> list[SlicePicture]:
+def _tiles(output: Mapping[str, Any], axes: str, count: int) -> list[SlicePicture]:
     """Cut the slices with most lesion, in their order, out of the scan on disk and the output's masks."""
-    item = batch[0] if isinstance(batch, list) else batch
-    source = output["image"].meta["filename_or_obj"]
-    axes = item.get("axes", "PL") if isinstance(item, Mapping) else "PL"
-    scan: Any = Orientation(axcodes=AXES, labels=None)(
-        load_scan(source, axes=axes if isinstance(axes, str) else axes[0])
-    )
-    image = lung_window(scan)[0].numpy()
+    meta = output["image"].meta
+    scan = load_upright(meta["filename_or_obj"], axes)
+    image = lung_window(scan, meta["intensity"])[0].numpy()
     reference = output["label"][0].cpu().numpy()
     prediction = output["pred"][0].cpu().numpy() >= 0.5
     lesion = (reference > 0).sum(axis=(0, 1)) + prediction.sum(axis=(0, 1))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-from monai.data import MetaTensor
-from monai.transforms import Orientation
 
 from infnet_monai.data.datalist import load_datalist, read_datalist
 from infnet_monai.data.prepare_layouts import DEFAULT_LESION_LABELS
 from infnet_monai.data.slice_dataset import case_name
 from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
-from infnet_monai.transforms.load import UPRIGHT, load_scan
+from infnet_monai.transforms.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window
 
 
@@ -43,7 +41,7 @@ def draw_dataset_sheet(dataset_dir: str | Path, path: str | Path | None = None, 
 def _picture_of_case(section: str, item: dict[str, Any]) -> SlicePicture:
     """The slice of a case with the largest lesion area."""
     axes = item.get("axes", UPRIGHT)
-    image, label = (_load_upright(item[key], axes) for key in ("image", "label"))
+    image, label = (load_upright(item[key], axes) for key in ("image", "label"))
     lesion = np.isin(label[0].numpy(), item.get("lesion_labels", DEFAULT_LESION_LABELS))
     number = int(lesion.sum(axis=(0, 1)).argmax())
     spacing_mm = nib.affines.voxel_sizes(np.asarray(image.affine))
@@ -53,7 +51,3 @@ def _picture_of_case(section: str, item: dict[str, Any]) -> SlicePicture:
         caption=f"{section}: {case_name(item['image'])}" + (f", slice {number}" if lesion.shape[-1] > 1 else ""),
         spacing_mm=(float(spacing_mm[0]), float(spacing_mm[1])),
     )
-
-
-def _load_upright(path: str, axes: str) -> MetaTensor:
-    return cast(MetaTensor, Orientation(axcodes="PLS", labels=None)(load_scan(path, axes)))

@@ -15,14 +15,13 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from infnet_monai.errors import InputError
-from infnet_monai.transforms.load import load_scan
+from infnet_monai.transforms.load import SLICE_AXES, load_scan
 
 __all__ = ["MAP_SUFFIXES", "MapPair", "load_map_pair"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 MAP_SUFFIXES = (*PICTURE_SUFFIXES, ".npy", ".nii", ".nii.gz")
 AFFINE_TOLERANCE_MM = 1e-3
-UPRIGHT = "PLS"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def load_map_pair(pred_path: Path, reference_path: Path) -> MapPair:
         pred.affine = reference.affine
     elif not _is_picture(pred_path) and not _is_picture(reference_path):
         _check_grid(pred, reference, pred_path, reference_path)
-    turn = Orientation(axcodes=UPRIGHT, labels=None)
+    turn = Orientation(axcodes=SLICE_AXES, labels=None)
     mask: Any = turn(_binary(reference, reference_path))
     upright: Any = turn(pred)
     values = _probabilities(upright.as_tensor().to(torch.float64), pred_path)
@@ -89,7 +88,7 @@ def _load(path: Path) -> MetaTensor:
     if array.ndim not in (2, 3):
         raise InputError(f"{path}: has shape {array.shape}, expected (H, W) or (H, W, D): save one map to a file")
     volume = torch.from_numpy(array).reshape(1, *array.shape[:2], -1)
-    upright = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(UPRIGHT), volume.shape[1:])
+    upright = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(SLICE_AXES), volume.shape[1:])
     return MetaTensor(volume, affine=torch.as_tensor(np.linalg.inv(upright)))
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
 import torch
 from monai.data import ITKReader, MetaTensor, NibabelReader, PILReader
 from monai.data.image_reader import ImageReader
-from monai.transforms import MapTransform
+from monai.transforms import MapTransform, Orientation
 from PIL import Image
 
 from infnet_monai.errors import InputError
 
-__all__ = ["LoadScand", "load_scan"]
+__all__ = ["SLICE_AXES", "LoadScand", "load_scan", "load_upright"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 UPRIGHT = "PL"
+SLICE_AXES = "PLS"
 
 
 def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTensor:
@@ -56,6 +57,19 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTe
     volume: Any = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, dtype=np.float32), meta)
     volume.meta["filename_or_obj"] = str(path)
     return _as_volume(volume, axes) if path.name.lower().endswith(PICTURE_SUFFIXES) else _check_volume(volume, path)
+
+
+def load_upright(path: str | Path, axes: str = UPRIGHT) -> MetaTensor:
+    """Read a scan as :func:`load_scan` does and turn it so that its slices stand upright.
+
+    Args:
+        path: File, or folder of a DICOM series.
+        axes: For pictures, where their rows and columns run to.
+
+    Returns:
+        MetaTensor ``(1, H, W, D)``: rows towards posterior, columns towards left, slices upwards.
+    """
+    return cast(MetaTensor, Orientation(axcodes=SLICE_AXES, labels=None)(load_scan(path, axes)))
 
 
 def _choose_reader(path: Path, series: str) -> ImageReader:

@@ -87,6 +87,14 @@ def test_evaluation_without_weights_says_so(tiny_dataset, tmp_path):
     assert "no such weights" in str(find_input_error(caught.value))
 
 
+def test_picture_uses_the_intensity_that_the_run_was_told(tiny_dataset, tmp_path):
+    for path in (tiny_dataset / "images").iterdir():
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image((image.get_fdata() + 1024).astype(np.int16), image.affine), path)
+    run_bundle("infnet_efficientnet_lite0", tmp_path, dataset_dir=str(tiny_dataset), epochs=1, intensity="hu")
+    assert (tmp_path / "eval" / "preview.png").is_file()
+
+
 def break_file(folder, kind):
     label, image = folder / "labels" / "case_0.nii.gz", folder / "images" / "case_0.nii.gz"
     affine = nib.load(image).affine
