@@ -2,15 +2,26 @@
 
 from infnet_monai.bundle.errors import report_errors_in_one_line
 from infnet_monai.bundle.ranks import is_first_rank, start_rank
-from infnet_monai.bundle.runs import finish_evaluation, finish_training, start_evaluation, start_training
+from infnet_monai.bundle.runs import (
+    finish_evaluation,
+    finish_inference,
+    finish_training,
+    load_init_weights,
+    start_evaluation,
+    start_inference,
+    start_training,
+)
 from infnet_monai.bundle.switches import switch
 
 __all__ = [
     "finish_evaluation",
+    "finish_inference",
     "finish_training",
     "is_first_rank",
+    "load_init_weights",
     "report_errors_in_one_line",
     "start_evaluation",
+    "start_inference",
     "start_rank",
     "start_training",
     "switch",

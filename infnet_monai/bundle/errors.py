@@ -5,26 +5,13 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from infnet_monai.errors import InputError
+from infnet_monai.errors import find_input_error
 
-__all__ = ["find_input_error", "report_errors_in_one_line"]
-
-
-def find_input_error(error: BaseException | None) -> InputError | None:
-    """Find the InputError that an exception was raised from; MONAI wraps those of transforms and components.
-
-    Args:
-        error: An exception with its chain of causes.
-    """
-    while error is not None:
-        if isinstance(error, InputError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+__all__ = ["report_errors_in_one_line"]
 
 
 def report_errors_in_one_line() -> None:
-    """Let this process end with one line for an :class:`InputError` or Ctrl-C; others keep their traceback."""
+    """Let this process end with one line for an InputError or Ctrl-C; other errors keep their traceback."""
     sys.excepthook = _report
 
 

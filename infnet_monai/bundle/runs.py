@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,15 +13,26 @@ import pandas as pd
 from torch import nn
 
 from infnet_monai.bundle.errors import report_errors_in_one_line
+from infnet_monai.earlier_files import set_aside
+from infnet_monai.errors import InputError
+from infnet_monai.inference.scan_dataset import ScanDataset
 from infnet_monai.networks.model_weights import load_model_weights
 from infnet_monai.run_record import package_versions, write_json
 
-__all__ = ["finish_evaluation", "finish_training", "start_evaluation", "start_training"]
+__all__ = [
+    "finish_evaluation",
+    "finish_inference",
+    "finish_training",
+    "load_init_weights",
+    "start_evaluation",
+    "start_inference",
+    "start_training",
+]
 
 logger = logging.getLogger(__name__)
 
 TRAINING_FILES = ("metrics.csv", "metrics.png", "preview.png", "run.json")
-CHECKPOINTS = ("model.pt", "last.pt")
+CHECKPOINTS = ("model.pt", "last.pth")
 
 
 def start_training(bundle_root: str | Path, ckpt_dir: str | Path, output_dir: str | Path, resume: bool = False) -> None:
@@ -41,20 +51,25 @@ def start_training(bundle_root: str | Path, ckpt_dir: str | Path, output_dir: st
     if resume or idist.get_rank() != 0:
         return
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    _set_aside(Path(ckpt_dir), CHECKPOINTS, stamp)
-    _set_aside(Path(output_dir), TRAINING_FILES, stamp)
+    set_aside(ckpt_dir, CHECKPOINTS, stamp)
+    set_aside(output_dir, TRAINING_FILES, stamp)
 
 
-def _set_aside(folder: Path, names: tuple[str, ...], stamp: str) -> None:
-    """Keep an earlier run's files: linked rather than moved, since the run may start from them."""
-    earlier = [folder / name for name in names if (folder / name).is_file()]
-    if not earlier:
+def load_init_weights(network: nn.Module, weights: str | Path | None, resume: bool = False) -> None:
+    """Let a training start from the weights of a whole trained network, where some are named.
+
+    Args:
+        network: The network, or its DistributedDataParallel wrapper.
+        weights: File of a plain state dict, as training writes it; ``None`` leaves the network as it is.
+        resume: An earlier run goes on from its own last state: nothing is loaded.
+
+    Raises:
+        InputError: The file is missing, unreadable or of another network.
+    """
+    if weights is None or resume:
         return
-    target = folder / f"earlier-{stamp}"
-    target.mkdir()
-    for path in earlier:
-        os.link(path, target / path.name)
-    logger.info("Files of an earlier run are kept in %s.", target)
+    load_model_weights(getattr(network, "module", network), weights)
+    logger.info("Starting from %s", weights)
 
 
 def finish_training(
@@ -77,7 +92,7 @@ def finish_training(
         logger.info("Validation Dice: %.4f before training, best %.4f", pd.read_csv(curve)["val_dice"][0], best_score)
     for label, file in (
         ("Best model", Path(ckpt_dir) / "model.pt"),
-        ("Last state (for --resume true)", Path(ckpt_dir) / "last.pt"),
+        ("Last state (for --resume true)", Path(ckpt_dir) / "last.pth"),
         ("Learning curve", curve),
         ("Picture of a validation case", Path(output_dir) / "preview.png"),
         ("Record of the run", path),
@@ -108,3 +123,37 @@ def finish_evaluation(metrics: Mapping[str, float], output_dir: str | Path) -> N
     if idist.get_rank() == 0:
         logger.info("Slices with lesion: %s", ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
         logger.info("Tables and picture: %s", output_dir)
+
+
+def start_inference(bundle_root: str | Path, scans: ScanDataset, output_dir: str | Path) -> None:
+    """Prepare a segmentation of scans: nothing is overwritten.
+
+    Args:
+        bundle_root: Folder of the bundle.
+        scans: What is to be segmented.
+        output_dir: Folder of the masks.
+
+    Raises:
+        InputError: A mask is there already.
+    """
+    masks = [Path(output_dir) / f"{scan.name}_infection.nii.gz" for scan in scans.data]
+    if existing := [mask for mask in masks if mask.exists()]:
+        raise InputError(f"{existing[0]} is there already ({len(existing)} in all): move it or give another output_dir")
+    logger.info("Segmenting %d scans with %s.", len(masks), Path(bundle_root).resolve().name)
+
+
+def finish_inference(scans: ScanDataset, output_dir: str | Path) -> None:
+    """Say where the masks lie; with scans that could not be used the run ends with an error.
+
+    Args:
+        scans: What was segmented.
+        output_dir: Folder of the masks.
+
+    Raises:
+        InputError: There were such scans.
+    """
+    logger.info("%d masks (NAME_infection.nii.gz): %s", len(scans.data) - len(scans.failures), output_dir)
+    if scans.failures:
+        raise InputError(
+            f"{len(scans.failures)} of {len(scans.data)} scans could not be used:\n" + "\n".join(scans.failures)
+        )

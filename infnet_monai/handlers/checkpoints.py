@@ -81,7 +81,7 @@ class LastCheckpoint:
     """Save the whole training state after each epoch and when the run is interrupted; attach it to the trainer.
 
     Args:
-        path: File of the state, e.g. ``models/last.pt``.
+        path: File of the state, e.g. ``models/last.pth``.
         objects: What is saved beside the trainer's epoch: network, optimiser, schedule, best model.
         best: Where given and nothing has been validated (no validation cases), the final weights are saved there.
         resume: Go on from the file at the start.

@@ -1,5 +1,31 @@
-"""From volumes to masks."""
+"""From volumes to masks, numbers and pictures."""
 
 from infnet_monai.inference.autocast import AutocastInferer, supports_bf16
+from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
+from infnet_monai.inference.network import load_network
+from infnet_monai.inference.scan_dataset import SCAN_ROOT, ScanDataset, name_by_scan
+from infnet_monai.inference.scans import ScanSource, find_scans
+from infnet_monai.inference.segmentation import Segmentation
+from infnet_monai.inference.segmenter import Segmenter, segment
+from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
+from infnet_monai.inference.volume_writer import GridWriter
 
-__all__ = ["AutocastInferer", "supports_bf16"]
+__all__ = [
+    "SCAN_ROOT",
+    "AutocastInferer",
+    "BatchOptions",
+    "BatchResult",
+    "GridWriter",
+    "LesionStatistics",
+    "ScanDataset",
+    "ScanSource",
+    "Segmentation",
+    "Segmenter",
+    "find_scans",
+    "load_network",
+    "measure_lesions",
+    "name_by_scan",
+    "segment",
+    "segment_scans",
+    "supports_bf16",
+]

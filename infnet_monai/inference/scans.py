@@ -32,6 +32,22 @@ class ScanSource:
     name: str
     series: str = ""
 
+    @property
+    def is_dicom(self) -> bool:
+        """Whether the scan is a DICOM series."""
+        return bool(self.series)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this scan from another one, and from itself after a change: path, series, bytes, newest date."""
+        files = [self.path] if self.path.is_file() else series_files(self.path, self.series)
+        states = [file.stat() for file in files]
+        return {
+            "path": str(self.path.resolve()),
+            "series": self.series,
+            "bytes": sum(state.st_size for state in states),
+            "modified": max(state.st_mtime for state in states),
+        }
+
 
 def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) -> list[ScanSource]:
     """Find the scans in files, folders with scans at any depth, and folders of DICOM series.

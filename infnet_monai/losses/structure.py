@@ -45,7 +45,7 @@ class StructureLoss(_Loss):
         if logits.shape != mask.shape:
             raise ValueError(f"logits {tuple(logits.shape)} and mask {tuple(mask.shape)} must have the same shape")
         mask = mask.to(logits.dtype)
-        weight = 1 + 5 * (functional.avg_pool2d(mask, kernel_size=31, stride=1, padding=15) - mask).abs()
+        weight = 1 + 5 * (_mean31(mask) - mask).abs()
         if self.weighted_bce:
             bce = functional.binary_cross_entropy_with_logits(logits, mask, reduction="none")
             bce = (weight * bce).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))
@@ -55,3 +55,9 @@ class StructureLoss(_Loss):
         intersection = (weight * probability * mask).sum(dim=(2, 3))
         union = (weight * (probability + mask)).sum(dim=(2, 3)) - intersection
         return (bce + 1 - (intersection + 1) / (union + 1)).mean()
+
+
+def _mean31(mask: Tensor) -> Tensor:
+    """Mean over 31 x 31 pixels, zeros beyond the border; along rows, then columns: 15 times as fast as at once."""
+    rows = functional.avg_pool2d(mask, kernel_size=(31, 1), stride=1, padding=(15, 0))
+    return functional.avg_pool2d(rows, kernel_size=(1, 31), stride=1, padding=(0, 15))

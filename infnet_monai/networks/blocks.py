@@ -134,10 +134,12 @@ class EdgeAttention(nn.Module):
         )
         self.classify = ConvBN(channels, 1, 3)
 
-    def forward(self, low_level: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the edge feature ``(B, channels, H, W)`` and the edge logits ``(B, 1, H, W)``."""
-        feature = self.embed(low_level)
-        return feature, self.classify(feature)
+    def forward(self, low_level: Tensor) -> Tensor:
+        """Return the edge feature ``(B, channels, H, W)``; ``classify`` gives its edge logits ``(B, 1, H, W)``.
+
+        Only training asks for the logits: at the stride of f2 they cost as much as several other layers.
+        """
+        return self.embed(low_level)
 
 
 class ReverseAttention(nn.Module):

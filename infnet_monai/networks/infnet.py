@@ -108,7 +108,7 @@ class InfNet(nn.Module):
                 to.
         """
         if torch.jit.is_scripting() or not self.training:
-            return resize_like(self._decode(image)[-2], image)
+            return resize_like(self._decode(image)[0][-1], image)
         return self.maps(image)
 
     @torch.jit.unused
@@ -121,18 +121,18 @@ class InfNet(nn.Module):
         Returns:
             The maps ``(B, C, H, W)``, coarsest first, the edge map last.
         """
-        maps = self._decode(image)
+        maps, edge_feature = self._decode(image)
+        maps.append(self.edge_attention.classify(edge_feature))
         return _maps_type(len(self.reverse_attentions))(*(resize_like(logits, image) for logits in maps))
 
-    def _decode(self, image: Tensor) -> list[Tensor]:
-        """Return all logit maps at the strides of their features."""
+    def _decode(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the lesion logits at the strides of their features, coarsest first, and the edge feature."""
         features = self.encoder(image)
         decoded: list[Tensor] = []
         for level, receptive_field in enumerate(self.receptive_fields):
             decoded.append(receptive_field(features[level + 1]))
-        edge_feature, edge = self.edge_attention(features[0])
+        edge_feature = self.edge_attention(features[0])
         maps = [self.partial_decoder(decoded[2], decoded[1], decoded[0])]
         for stage, reverse_attention in enumerate(self.reverse_attentions):
             maps.append(reverse_attention(features[3 - stage], edge_feature, maps[stage]))
-        maps.append(edge)
-        return maps
+        return maps, edge_feature

@@ -1,6 +1,8 @@
 """Dictionary transforms from files to the slices that reach the network."""
 
-from infnet_monai.transforms.load import LoadScand, load_scan
+from infnet_monai.transforms.load import LoadScand, load_scan, scan_from_array
+from infnet_monai.transforms.lung_crop import LungMaskd, LungRegion
+from infnet_monai.transforms.lungs import LungMask, find_lungs
 from infnet_monai.transforms.mask import CheckSameGridd, EdgeMapd, LesionMaskd, edge_map
 from infnet_monai.transforms.window import LungWindowd, intensity_kind, lung_window
 
@@ -9,9 +11,14 @@ __all__ = [
     "EdgeMapd",
     "LesionMaskd",
     "LoadScand",
+    "LungMask",
+    "LungMaskd",
+    "LungRegion",
     "LungWindowd",
     "edge_map",
+    "find_lungs",
     "intensity_kind",
     "load_scan",
     "lung_window",
+    "scan_from_array",
 ]

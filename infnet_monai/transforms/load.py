@@ -16,7 +16,7 @@ from PIL import Image
 
 from infnet_monai.errors import InputError
 
-__all__ = ["SLICE_AXES", "LoadScand", "load_scan", "load_upright"]
+__all__ = ["SLICE_AXES", "LoadScand", "load_scan", "load_upright", "scan_from_array"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
@@ -54,9 +54,34 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTe
         raise InputError(
             f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
         ) from error
-    volume: Any = MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, dtype=np.float32), meta)
+    # as a tensor, since turning a large array into C order takes NumPy several times as long as torch
+    voxels = torch.from_numpy(np.require(array, dtype=np.float32, requirements="W"))
+    volume: Any = MetaTensor.ensure_torch_and_prune_meta(voxels, meta)
     volume.meta["filename_or_obj"] = str(path)
     return _as_volume(volume, axes) if path.name.lower().endswith(PICTURE_SUFFIXES) else _check_volume(volume, path)
+
+
+def scan_from_array(array: Any, affine: Any, name: str = "array") -> MetaTensor:
+    """Make a scan of voxels in memory, with the checks that :func:`load_scan` does.
+
+    Args:
+        array: Voxels ``(X, Y, Z)``.
+        affine: Voxel index to mm in RAS+, (4, 4).
+        name: Stands for the file in messages.
+
+    Returns:
+        MetaTensor ``(1, X, Y, Z)``, float32.
+
+    Raises:
+        InputError: The array is not a volume, has voxels that are not finite, or the affine is singular.
+    """
+    affine = np.asarray(affine, dtype=float)
+    if affine.shape != (4, 4):
+        raise InputError(f"{name}: affine has shape {affine.shape}; expected (4, 4), voxel index to mm in RAS+")
+    voxels = torch.as_tensor(np.asarray(array, dtype=np.float32))
+    volume = MetaTensor(voxels, affine=torch.as_tensor(affine))
+    volume.meta.update(original_affine=affine, spatial_shape=tuple(voxels.shape), space="RAS", filename_or_obj=name)
+    return _check_volume(volume, name)
 
 
 def load_upright(path: str | Path, axes: str = UPRIGHT) -> MetaTensor:
@@ -101,10 +126,11 @@ def _as_volume(picture: MetaTensor, axes: str) -> MetaTensor:
     volume = MetaTensor(picture.as_tensor().float().reshape(1, *shape), affine=torch.as_tensor(affine))
     volume.meta.update(original_affine=affine, spatial_shape=shape, space="RAS", original_channel_dim=0)
     volume.meta["filename_or_obj"] = picture.meta["filename_or_obj"]
+    volume.meta["spacing_known"] = False
     return volume
 
 
-def _check_volume(volume: Any, path: Path) -> MetaTensor:
+def _check_volume(volume: Any, path: str | Path) -> MetaTensor:
     if volume.ndim == 4 and volume.shape[-1] == 1:
         volume = volume[..., 0]
     if volume.ndim != 3:
@@ -114,20 +140,22 @@ def _check_volume(volume: Any, path: Path) -> MetaTensor:
         raise InputError(
             f"{path}: is {volume.ndim}D, shape {tuple(volume.shape)}; expected a 3D volume. Save {remedy}."
         )
-    not_finite = int((~torch.isfinite(volume.as_tensor())).sum())
-    if not_finite:
+    finite = torch.isfinite(volume.as_tensor())
+    if not finite.all():
+        not_finite = int((~finite).sum())
         raise InputError(f"{path}: {not_finite} voxels are NaN or infinite. Replace them, e.g. by -1024 HU (air).")
     if abs(np.linalg.det(np.asarray(volume.affine)[:3, :3])) < 1e-9:
         raise InputError(
             f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing."
         )
-    volume = volume[None]
-    volume.meta["original_channel_dim"] = 0
-    return volume
+    # made anew rather than indexed, so that MONAI counts three spatial dimensions
+    return MetaTensor(volume.as_tensor()[None], meta=volume.meta | {"original_channel_dim": 0})
 
 
 class LoadScand(MapTransform):
-    """Dictionary version of :func:`load_scan`; an item's ``axes`` applies to its pictures.
+    """Dictionary version of :func:`load_scan`; an item's ``axes`` applies to its pictures, its ``series`` to DICOM.
+
+    What is a tensor already, e.g. from :func:`scan_from_array`, stays as it is.
 
     Args:
         keys: Keys whose paths are to be read.
@@ -138,5 +166,6 @@ class LoadScand(MapTransform):
         """Replace each path by its volume ``(1, X, Y, Z)``."""
         item = dict(data)
         for key in self.key_iterator(item):
-            item[key] = load_scan(item[key], axes=item.get("axes", UPRIGHT))
+            if not isinstance(item[key], torch.Tensor):
+                item[key] = load_scan(item[key], item.get("axes", UPRIGHT), item.get("series", ""))
         return item

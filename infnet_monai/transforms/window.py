@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from monai.config import KeysCollection
+from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from torch import Tensor
 
@@ -45,6 +46,22 @@ def intensity_kind(image: Tensor) -> str:
         f"intensities from {low:g} to {high:g} are neither HU (a chest has air below {AIR_BELOW_HU:g}) nor grey levels "
         "(0 to 255). Rescale the image to HU (shifted CT: subtract 1024) or say what it is: intensity 'hu' or 'grey'."
     )
+
+
+def scan_intensity_kind(image: MetaTensor, intensity: str = "auto") -> str:
+    """Return the kind of a scan's numbers: the one named, or for ``"auto"`` what :func:`intensity_kind` tells.
+
+    Args:
+        image: Intensities of a whole scan, any shape; its metadata names the file.
+        intensity: ``"hu"``, ``"grey"``, ``"unit"`` or ``"auto"``.
+
+    Raises:
+        InputError: ``"auto"`` cannot tell; the message names the file.
+    """
+    try:
+        return intensity_kind(image) if intensity == "auto" else intensity
+    except InputError as error:
+        raise InputError(f"{image.meta.get('filename_or_obj', 'image')}: {error}") from error
 
 
 def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, float] = WINDOW_HU) -> Tensor:
@@ -105,12 +122,8 @@ class LungWindowd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
-            source = image.meta.get("filename_or_obj", "image")
-            try:
-                kind = intensity_kind(image) if self.intensity == "auto" else self.intensity
-            except InputError as error:
-                raise InputError(f"{source}: {error}") from error
-            self._announce(kind, source)
+            kind = scan_intensity_kind(image, self.intensity)
+            self._announce(kind, image.meta.get("filename_or_obj", "image"))
             item[key] = lung_window(image, kind, self.window_hu)
             item[key].meta["intensity"] = kind
         return item

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from infnet_monai.bundle.errors import find_input_error, report_errors_in_one_line
-from infnet_monai.errors import InputError
+from infnet_monai.bundle.errors import report_errors_in_one_line
+from infnet_monai.errors import InputError, find_input_error
 
 
 def raised(error, cause=None):

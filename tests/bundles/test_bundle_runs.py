@@ -15,8 +15,8 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow, ckpt_export, verify_metadata, verify_net_in_out
 
-from infnet_monai.bundle.errors import find_input_error
 from infnet_monai.bundle.make import BUNDLES
+from infnet_monai.errors import find_input_error
 
 ROOT = Path(__file__).parents[2]
 NAMES = [entry.name for entry in BUNDLES]
@@ -163,7 +163,7 @@ def test_interrupted_command_leaves_a_checkpoint(tiny_dataset, tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "Traceback" not in errors
-    state = torch.load(tmp_path / "models" / "last.pt", weights_only=True)
+    state = torch.load(tmp_path / "models" / "last.pth", weights_only=True)
     assert state["epoch"] >= 1
     assert set(state) == {"network", "optimizer", "lr_scheduler", "best_model", "epoch"}
 

@@ -21,7 +21,7 @@ def make_run(folder, resume=False, fail_at=None, error=KeyboardInterrupt):
 
     trainer = Engine(step)
     best = BestModel(network, folder / "model.pt")
-    LastCheckpoint(folder / "last.pt", {"network": network, "best": best}, best, resume).attach(trainer)
+    LastCheckpoint(folder / "last.pth", {"network": network, "best": best}, best, resume).attach(trainer)
     return trainer, network, best
 
 
@@ -66,14 +66,14 @@ def test_an_error_is_no_checkpoint(tmp_path):
     trainer, _, _ = make_run(tmp_path, fail_at=2, error=ZeroDivisionError("x"))
     with pytest.raises(ZeroDivisionError):
         trainer.run([0, 1], max_epochs=2)
-    assert not (tmp_path / "last.pt").exists()
+    assert not (tmp_path / "last.pth").exists()
 
 
 def test_resume_needs_a_readable_unfinished_checkpoint(tmp_path):
     trainer, _, _ = make_run(tmp_path, resume=True)
     with pytest.raises(InputError, match="does not exist"):
         trainer.run([0], max_epochs=1)
-    (tmp_path / "last.pt").write_bytes(b"damaged")
+    (tmp_path / "last.pth").write_bytes(b"damaged")
     with pytest.raises(InputError, match="cannot be resumed from"):
         make_run(tmp_path, resume=True)[0].run([0], max_epochs=1)
     make_run(tmp_path)[0].run([0], max_epochs=2)

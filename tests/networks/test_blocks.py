@@ -65,10 +65,11 @@ def test_partial_decoder_multiplies_the_features():
     assert not torch.allclose(decoder(high, middle, low), decoder(high, middle, 5 * low))
 
 
-def test_edge_attention_returns_a_feature_and_one_map():
-    feature, edge = EdgeAttention(8, channels=4)(torch.randn(2, 8, 6, 10))
+def test_edge_attention_gives_a_feature_and_of_it_one_map():
+    attention = EdgeAttention(8, channels=4)
+    feature = attention(torch.randn(2, 8, 6, 10))
     assert feature.shape == (2, 4, 6, 10)
-    assert edge.shape == (2, 1, 6, 10)
+    assert attention.classify(feature).shape == (2, 1, 6, 10)
 
 
 def make_reverse_attention():

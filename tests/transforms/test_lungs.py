@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from infnet_monai.inference.lungs import find_lungs
 from infnet_monai.transforms.load import load_scan
+from infnet_monai.transforms.lungs import find_lungs
 
 SPACING_MM = (4.0, 4.0, 8.0)
 AIR, LUNG, TISSUE = -1000, -850, 40

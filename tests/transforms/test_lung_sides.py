@@ -1,6 +1,6 @@
 import numpy as np
 
-from infnet_monai.inference.lung_sides import label_sides
+from infnet_monai.transforms.lung_sides import label_sides
 
 
 def as_volume(rows):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from infnet_monai.inference.lung_sides import LEFT, RIGHT, label_sides
+from infnet_monai.transforms.lung_sides import LEFT, RIGHT, label_sides
 
 __all__ = ["LungMask", "find_lungs"]
 

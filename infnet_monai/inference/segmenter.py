@@ -1,0 +1,207 @@
+"""A trained bundle as a function from a scan to its lesions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import torch
+from monai.bundle import ConfigParser
+from monai.transforms import Compose, Orientationd, SaveImaged
+from nibabel.spatialimages import SpatialImage
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from infnet_monai.errors import InputError, unwrapped_input_errors
+from infnet_monai.inference.bundle_folder import CONFIG, DEFAULT_BUNDLE, find_bundle
+from infnet_monai.inference.scans import ScanSource, find_scans
+from infnet_monai.inference.segmentation import Segmentation, turned
+from infnet_monai.run_record import StageTimer
+from infnet_monai.transforms.load import LoadScand, scan_from_array
+from infnet_monai.transforms.lung_crop import LungMaskd
+
+__all__ = ["Scan", "Segmenter", "segment"]
+
+Scan = str | Path | ScanSource | SpatialImage | ArrayLike
+
+STAGES = {LoadScand: "read", LungMaskd: "lungs"}
+NO_LUNGS = "no lungs were found; the whole slices were segmented"
+
+
+class Segmenter:
+    """A bundle's network with what comes before and after it, loaded once for any number of scans.
+
+    Args:
+        bundle: Folder of a bundle, or the name of one of this project's.
+        device: Device of the network, e.g. ``"cpu"`` or ``"cuda:0"``; a GPU where there is one by default.
+        weights: File of the network's weights; the bundle's ``models/model.pt`` by default.
+        **overrides: Values of the bundle's ``inference.json``, e.g. ``lung_crop=False`` or ``threshold=0.4``.
+
+    Attributes:
+        name: Name of the bundle.
+        version: Its version.
+        weights: File of the network's weights.
+        device: Device of the network.
+        settings: Values of ``inference.json`` that decide the mask.
+
+    Raises:
+        InputError: There is no such bundle, device or value, or the weights cannot be loaded.
+
+    Example:
+        >>> segmenter = Segmenter("infnet_vgg16")  # doctest: +SKIP
+        >>> segmenter.segment("ct.nii.gz").statistics.lesion_volume_ml  # doctest: +SKIP
+        31.4
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path = DEFAULT_BUNDLE,
+        device: str | torch.device | None = None,
+        weights: str | Path | None = None,
+        **overrides: Any,
+    ):
+        folder = find_bundle(bundle)
+        values: dict[str, Any] = {"bundle_root": str(folder), **overrides}
+        if device is not None:
+            values["device"] = _check_device(device)
+        if weights is not None:
+            values["weights"] = str(weights)
+        parser = _read_config(folder / CONFIG, values)
+        metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        self.name, self.version = folder.resolve().name, str(metadata["version"])
+        self.settings = {name: parser[name] for name in ("image_size", "intensity", "lung_crop", "threshold")}
+        with unwrapped_input_errors():
+            self.weights = Path(parser.get_parsed_content("weights"))
+            self.device = torch.device(parser.get_parsed_content("device"))
+            self.network = parser.get_parsed_content("network")
+            self._inferer = parser.get_parsed_content("inferer")
+            self._preprocessing = parser.get_parsed_content("preprocessing").transforms
+            restoring = parser.get_parsed_content("postprocessing").transforms
+        self._restoring = Compose([step for step in restoring if not isinstance(step, SaveImaged)])
+
+    def segment(
+        self,
+        scan: Scan,
+        affine: ArrayLike | None = None,
+        timer: StageTimer | None = None,
+        on_slices: Callable[[int, int], None] | None = None,
+    ) -> Segmentation:
+        """Segment one scan.
+
+        Args:
+            scan: A file, the folder of a DICOM series, a nibabel image, or voxels ``(X, Y, Z)`` with their affine.
+            affine: Voxel index to mm in RAS+, (4, 4), for voxels given as an array.
+            timer: Takes the seconds of the stages ``read``, ``lungs``, ``prepare``, ``network`` and ``restore``.
+            on_slices: Called after each batch with its number of slices and that of all slices.
+
+        Returns:
+            The lesions on the voxels of the scan.
+
+        Raises:
+            InputError: The scan cannot be read or used; the message says why.
+        """
+        timer = timer or StageTimer(self.device)
+        with unwrapped_input_errors():
+            item = self._prepare(_as_item(scan, affine), timer)
+        with timer.stage("network"):
+            logits = self._run_network(item["image"].as_tensor()[None].to(self.device), on_slices)
+        with timer.stage("restore"):
+            restored = self._restoring({"image": item["image"], "pred": logits[0].cpu()})
+            mask = restored["pred"]
+            lungs = turned(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
+        sought = bool(torch.is_nonzero(torch.as_tensor(item["lungs"].any())))
+        return Segmentation(
+            mask=mask[0].numpy(),
+            probability=restored["probability"][0].numpy(),
+            lungs=lungs[0].numpy(),
+            affine=mask.affine.numpy(),
+            upright_image=item["upright"],
+            intensity=item["image"].meta["intensity"],
+            warnings=() if sought or not self.settings["lung_crop"] else (NO_LUNGS,),
+        )
+
+    def _prepare(self, item: dict[Any, Any], timer: StageTimer) -> dict[Any, Any]:
+        for step in self._preprocessing:
+            with timer.stage(STAGES.get(type(step), "prepare")):
+                item = step(item)
+            if isinstance(step, Orientationd):
+                item["upright"] = item["image"]
+        return item
+
+    def _run_network(self, volume: Tensor, on_slices: Callable[[int, int], None] | None) -> Tensor:
+        def report(network: Any, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
+            if on_slices is not None:
+                on_slices(len(logits), volume.shape[-1])
+
+        hook = self.network.register_forward_hook(report)
+        try:
+            with torch.inference_mode():
+                return self._inferer(volume, self.network)
+        finally:
+            hook.remove()
+
+
+def segment(
+    scan: Scan,
+    affine: ArrayLike | None = None,
+    bundle: str | Path = DEFAULT_BUNDLE,
+    device: str | torch.device | None = None,
+    **overrides: Any,
+) -> Segmentation:
+    """Segment one scan; for several, :class:`Segmenter` loads the bundle only once.
+
+    Args:
+        scan: A file, the folder of a DICOM series, a nibabel image, or voxels ``(X, Y, Z)`` with their affine.
+        affine: Voxel index to mm in RAS+, (4, 4), for voxels given as an array.
+        bundle: Folder of a bundle, or the name of one of this project's.
+        device: Device of the network; a GPU where there is one by default.
+        **overrides: Values of the bundle's ``inference.json``, e.g. ``lung_crop=False``.
+
+    Returns:
+        The lesions on the voxels of the scan, the lungs and the numbers of both.
+
+    Raises:
+        InputError: The scan, the bundle or a value cannot be used; the message says why.
+    """
+    return Segmenter(bundle, device, **overrides).segment(scan, affine)
+
+
+def _check_device(device: str | torch.device) -> torch.device:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was compiled with CUDA
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"device {device!r} cannot be used ({reason}); give 'cpu', or leave it out") from error
+    return torch.device(device)
+
+
+def _read_config(path: Path, values: dict[str, Any]) -> ConfigParser:
+    parser = ConfigParser()
+    parser.read_config(str(path))
+    for name, value in values.items():
+        if name not in parser:
+            raise InputError(f"{path}: has no value {name!r} to set")
+        parser[name] = value
+    return parser
+
+
+def _as_item(scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:
+    """What the bundle's preprocessing starts from."""
+    if isinstance(scan, str | Path):
+        sources = find_scans([scan])
+        if len(sources) > 1:
+            raise InputError(f"{scan}: holds {len(sources)} scans; give one of them, or use segment_scans for all")
+        scan = sources[0]
+    if isinstance(scan, ScanSource):
+        return {"image": str(scan.path), "series": scan.series}
+    if isinstance(scan, SpatialImage):
+        return {"image": scan_from_array(scan.get_fdata(dtype="float32"), scan.affine, scan.get_filename() or "image")}
+    if affine is None:
+        raise InputError(
+            "an array needs its affine (voxel index to mm in RAS+, 4 x 4): without one nothing is known "
+            "of its spacing and orientation"
+        )
+    return {"image": scan_from_array(scan, affine)}

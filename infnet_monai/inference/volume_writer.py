@@ -1,0 +1,45 @@
+"""NIfTI files on the grid that a volume has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from monai.data import NibabelWriter
+from numpy.typing import ArrayLike
+
+from infnet_monai.atomic_write import atomic_write
+
+__all__ = ["GridWriter", "write_volume"]
+
+
+def write_volume(volume: ArrayLike, affine: ArrayLike, path: str | Path) -> None:
+    """Write a volume as NIfTI, whole or not at all.
+
+    Args:
+        volume: ``(X, Y, Z)``; its dtype is that of the file.
+        affine: Voxel index to mm in RAS+, (4, 4).
+        path: File, ending in ``.nii`` or ``.nii.gz``.
+    """
+    image = nib.Nifti1Image(np.asarray(volume), np.asarray(affine, dtype=float))
+    image.header.set_xyzt_units("mm")
+    with atomic_write(path) as draft:
+        nib.save(image, draft)
+
+
+class GridWriter(NibabelWriter):
+    """Writer for MONAI's ``SaveImaged`` that leaves the grid alone.
+
+    MONAI 1.6.1's own resamples even with ``resample=False``, and fails there when the slices are not the last axis.
+    """
+
+    def set_metadata(self, meta_dict: Mapping | None = None, resample: bool = False, **options: Any) -> None:
+        """Take over the affine."""
+        _, self.affine, _ = self.get_meta_info(meta_dict)
+
+    def write(self, filename: str | Path, verbose: bool = False, **options: Any) -> None:
+        """Write the volume."""
+        write_volume(np.asarray(self.data_obj, dtype=self.output_dtype), self.affine, filename)

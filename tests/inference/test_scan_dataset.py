@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from infnet_monai.errors import InputError
+from infnet_monai.inference import ScanDataset, ScanSource
+
+
+def read(item):
+    if Path(item["image"]).stem.startswith("broken"):
+        raise RuntimeError("applying transform") from InputError(f"{item['image']}: damaged")
+    if Path(item["image"]).stem == "bug":
+        raise ZeroDivisionError
+    return {"image": MetaTensor(torch.zeros(1, 2, 2, 2))}
+
+
+def scans(tmp_path, *names):
+    return [ScanSource(tmp_path / f"{name}.nii", name) for name in names]
+
+
+def test_broken_scans_are_passed_over_and_noted(tmp_path, caplog):
+    dataset = ScanDataset(scans(tmp_path, "a", "broken", "ward/b"), read)
+    assert [item["image"].meta["scan_name"] for item in dataset] == ["a", "ward/b"]
+    assert dataset.failures == [f"{tmp_path}/broken.nii: damaged"]
+    assert "damaged" in caplog.text
+
+
+def test_nothing_but_broken_scans_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="none of 2 scans"):
+        list(ScanDataset(scans(tmp_path, "broken", "broken2"), read))
+
+
+def test_a_fault_of_the_program_is_not_hidden(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        list(ScanDataset(scans(tmp_path, "bug"), read))
