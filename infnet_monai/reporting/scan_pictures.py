@@ -53,22 +53,23 @@ def draw_scan_sheet(scan: UprightScan, path: str | Path, title: str = "") -> Pat
         The path.
     """
     pixels = (scan.lesions != 0).sum(axis=(0, 1))
+    voxels = scan.image.as_tensor()[0]
     pixel_cm2 = scan.spacing_mm[0] * scan.spacing_mm[1] / 100
     tiles = [
         SlicePicture(
-            lung_window(scan.image[0, ..., k].as_tensor(), scan.intensity).numpy(),
+            lung_window(voxels[..., k], scan.intensity).numpy(),
             prediction=scan.lesions[..., k],
             caption=f"slice {k + 1} of {len(pixels)}, lesion {pixels[k] * pixel_cm2:.1f} cm²",
             spacing_mm=scan.spacing_mm,
         )
-        for k in _choose(pixels, scan.lungs.any(axis=(0, 1)))
+        for k in _choose(pixels, np.asarray(scan.lungs.any(axis=(0, 1))))
     ]
     return draw_contact_sheet(tiles, path, title=title)
 
 
 def render_scan(scan: UprightScan) -> list[ViewerSlice]:
     """Draw the slices for the viewer of the HTML report."""
-    windowed = lung_window(scan.image[0].as_tensor(), scan.intensity).numpy()
+    windowed = lung_window(scan.image.as_tensor()[0], scan.intensity).numpy()
     return render_slices(windowed, scan.lesions, scan.lungs, scan.spacing_mm)
 
 

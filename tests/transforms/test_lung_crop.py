@@ -20,7 +20,8 @@ def chest():
 
 def crop(item, **options):
     item = LungMaskd("image", **options)(item)
-    return CropForegroundd(["image", "label"], source_key="lungs", select_fn=LungRegion(), allow_missing_keys=True)(item)
+    keys = ["image", "label"]
+    return CropForegroundd(keys, source_key="lungs", select_fn=LungRegion(), allow_missing_keys=True)(item)
 
 
 def test_scan_and_mask_are_cropped_alike_to_the_lungs_with_a_margin(chest):

@@ -1,0 +1,139 @@
+"""A comparison from its options to its tables; what has been done before is not done again."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from infnet_monai.comparison.folds import deal_folds, foldable_items, write_folds
+from infnet_monai.comparison.options import ComparisonOptions
+from infnet_monai.comparison.outputs import write_outputs
+from infnet_monai.comparison.plan import Run, check_run, plan_runs
+from infnet_monai.comparison.results import read_result
+from infnet_monai.comparison.runs import RunFailed, complete_run
+from infnet_monai.data.datalist import load_datalist
+from infnet_monai.errors import InputError
+from infnet_monai.run_record import write_json
+
+__all__ = ["Comparison", "compare"]
+
+logger = logging.getLogger(__name__)
+
+MARKER = "comparison.json"
+TERMINAL_INTERVAL_S = 1.0
+LOG_INTERVAL_S = 60.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison has written.
+
+    Args:
+        files: Tables, pictures and page.
+        problems: Why a run is not finished, by its name.
+    """
+
+    files: Sequence[Path]
+    problems: dict[str, str]
+
+
+def compare(options: ComparisonOptions) -> Comparison:
+    """Train and evaluate all that is not finished yet, then write tables, pictures and the page.
+
+    A run that fails does not end the comparison; its row is made from the others, or left out.
+
+    Args:
+        options: Absolute folders in it.
+
+    Raises:
+        InputError: An option or the data set cannot be used, an earlier run had other options, or no run could be
+            finished.
+    """
+    _check_data(options)
+    runs = plan_runs(options)
+    _claim_output_dir(options.output_dir)
+    for run in runs:
+        check_run(run, options.retrain)
+    if options.folds is not None:
+        write_folds(options.dataset_dir, options.folds, options.output_dir)
+    problems = _complete_all(runs)
+    return Comparison(write_outputs(options, runs, problems), problems)
+
+
+def _check_data(options: ComparisonOptions) -> None:
+    """Fail now, not in every run."""
+    if options.folds is not None:
+        deal_folds(foldable_items(options.dataset_dir), options.folds)
+        return
+    for section in ("training", "validation", "test"):
+        try:
+            load_datalist(options.dataset_dir, section)
+        except InputError as error:
+            raise InputError(
+                f"{error}. A comparison needs training, validation and test; prepare the data with --validation and "
+                "--test, or give --folds 5"
+            ) from error
+
+
+def _claim_output_dir(folder: Path) -> None:
+    if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: exists and is not the folder of a comparison; name another output folder")
+    write_json({"description": "Folder of a comparison; index.html shows its results"}, folder / MARKER)
+
+
+def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
+    """Complete the runs one after the other, with the time left estimated from the epochs done so far."""
+    problems = {}
+    to_do = [run for run in runs if not run.record.is_file()]
+    if len(to_do) < len(runs):
+        logger.info("%d of %d runs were finished before.", len(runs) - len(to_do), len(runs))
+    with logging_redirect_tqdm(), _progress_bar(to_do) as bar:
+        for position, run in enumerate(to_do, start=1):
+            bar.set_description(f"{run.name} ({position}/{len(to_do)})")
+            count = _EpochCount(run, bar)
+            try:
+                complete_run(run, count.show)
+                logger.info(
+                    "%s: Dice %.3f (%d of %d)", run.name, read_result(run).figures["mean_dice"], position, len(to_do)
+                )
+            except RunFailed as error:
+                problems[run.name] = str(error)
+                logger.error("%s: %s", run.name, error)
+            count.end()
+    return problems
+
+
+def _progress_bar(to_do: Sequence[Run]) -> tqdm:
+    interval_s = TERMINAL_INTERVAL_S if sys.stderr.isatty() else LOG_INTERVAL_S
+    return tqdm(
+        total=sum(run.epochs - run.completed_epochs() for run in to_do),
+        unit="epoch",
+        smoothing=0,  # the mean over all epochs, since those of one network take much longer than those of another
+        mininterval=interval_s,
+        maxinterval=interval_s,
+        disable=not to_do,
+    )
+
+
+class _EpochCount:
+    """Passes a run's epochs on to the bar of all."""
+
+    def __init__(self, run: Run, bar: tqdm):
+        self.run, self.bar = run, bar
+        self.shown = run.completed_epochs()
+
+    def show(self) -> None:
+        """Add the epochs since the last call."""
+        completed = self.run.completed_epochs()
+        self.bar.update(max(0, completed - self.shown))
+        self.shown = max(self.shown, completed)
+
+    def end(self) -> None:
+        """Add what a failed run has left undone, too: no time will be spent on it."""
+        self.bar.update(self.run.epochs - self.shown)

@@ -1,0 +1,101 @@
+"""Example slices of an evaluation, kept with their masks for the figures of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from ignite.engine import Engine, Events
+from numpy.typing import NDArray
+
+from infnet_monai.atomic_write import atomic_write
+from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.transforms.load import UPRIGHT, load_upright
+from infnet_monai.transforms.window import lung_window
+
+__all__ = ["EXAMPLES_DIR", "Example", "ExampleMasks", "choose_examples", "load_example"]
+
+EXAMPLES_DIR = "examples"
+THRESHOLD = 0.5
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A slice with its true and its predicted mask, upright.
+
+    Args:
+        name: Of the scan, and where it has several slices the number of this one, counted from 1.
+        image: Windowed slice ``(H, W)``, uint8.
+        reference: True mask ``(H, W)``, bool.
+        prediction: Predicted mask ``(H, W)``, bool.
+        spacing_mm: Pixel size along rows and columns of the array.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    reference: NDArray[np.bool_]
+    prediction: NDArray[np.bool_]
+    spacing_mm: tuple[float, float]
+
+
+class ExampleMasks:
+    """Keep of each case the slice with the largest true lesion, and its masks; attach it to the evaluator.
+
+    Args:
+        output_dir: Folder of the evaluation; gets ``examples/CASE.npz``.
+    """
+
+    def __init__(self, output_dir: str | Path):
+        self.folder = Path(output_dir) / EXAMPLES_DIR
+
+    def attach(self, engine: Engine) -> None:
+        """Keep the slices after each iteration."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._keep)
+
+    def _keep(self, engine: Any) -> None:
+        for source, item in zip(engine.state.batch, engine.state.output, strict=True):
+            reference = item["label"][0].cpu().numpy() > 0
+            if not reference.any():
+                continue
+            k = int(reference.sum(axis=(0, 1)).argmax())
+            meta = item["image"].meta
+            scan = load_upright(meta["filename_or_obj"], source.get("axes", UPRIGHT))
+            image = lung_window(scan, meta["intensity"])[0, ..., k].numpy()
+            case = case_name(meta["filename_or_obj"])
+            with atomic_write(self.folder / f"{case}.npz") as draft:
+                np.savez_compressed(
+                    draft,
+                    name=f"{case}, slice {k + 1}" if reference.shape[-1] > 1 else case,
+                    image=np.rint(image * 255).astype(np.uint8),
+                    reference=reference[..., k],
+                    prediction=item["pred"][0, ..., k].cpu().numpy() >= THRESHOLD,
+                    spacing_mm=[float(size) for size in scan.pixdim[:2]],
+                )
+
+
+def load_example(path: Path) -> Example:
+    """Read what :class:`ExampleMasks` has kept of a case."""
+    with np.load(path) as content:
+        rows_mm, columns_mm = content["spacing_mm"].tolist()
+        return Example(
+            str(content["name"]),
+            content["image"],
+            content["reference"],
+            content["prediction"],
+            (rows_mm, columns_mm),
+        )
+
+
+def choose_examples(cases: Sequence[T], count: int) -> list[T]:
+    """Choose cases evenly spread over a list, whatever was predicted for them.
+
+    Example:
+        >>> choose_examples(["case 1", "case 2", "case 3", "case 4", "case 5"], 3)
+        ['case 1', 'case 3', 'case 5']
+    """
+    positions = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(int)
+    return [cases[position] for position in positions]

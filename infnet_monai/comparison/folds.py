@@ -1,0 +1,89 @@
+"""Folds of a cross-validation, each a data set of its own that points at the files of the whole."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from infnet_monai.data.datalist import DATALIST_NAME, load_datalist, read_datalist
+from infnet_monai.errors import InputError
+from infnet_monai.run_record import write_json
+
+__all__ = ["FOLD_SEED", "deal_folds", "fold_dir", "foldable_items", "write_folds"]
+
+FOLD_SEED = 0
+WATCHED_SHARE = 0.1
+
+
+def foldable_items(dataset_dir: str | Path) -> list[dict[str, Any]]:
+    """Items of a data set's training section, and of its validation section where it has one.
+
+    Args:
+        dataset_dir: Folder that holds ``dataset.json``.
+
+    Raises:
+        InputError: The data set cannot be read.
+    """
+    validation = load_datalist(dataset_dir, "validation") if read_datalist(dataset_dir).get("validation") else []
+    return load_datalist(dataset_dir, "training") + validation
+
+
+def deal_folds(items: Sequence[Any], folds: int, seed: int = FOLD_SEED) -> list[list[Any]]:
+    """Deal items into parts whose sizes differ by one at most.
+
+    Args:
+        items: Items of a data set.
+        folds: Number of parts.
+        seed: Of the shuffling.
+
+    Returns:
+        The parts, each in the order of ``items``.
+
+    Raises:
+        InputError: There are fewer than two parts, or fewer items than parts.
+
+    Example:
+        >>> deal_folds("abcde", 2)
+        [['a', 'c', 'd'], ['b', 'e']]
+    """
+    if not 2 <= folds <= len(items):
+        raise InputError(f"folds {folds}: expected 2 to {len(items)}, the number of items in training and validation")
+    order = list(range(len(items)))
+    random.Random(seed).shuffle(order)
+    return [[items[k] for k in sorted(order[part::folds])] for part in range(folds)]
+
+
+def fold_dir(output_dir: str | Path, fold: int) -> Path:
+    """Folder of a fold's ``dataset.json``, for folds counted from 1."""
+    return Path(output_dir) / "folds" / f"fold_{fold}"
+
+
+def write_folds(dataset_dir: str | Path, folds: int, output_dir: str | Path) -> None:
+    """Write a ``dataset.json`` for each fold: its own part for test, the others for training.
+
+    The ``validation`` section, which the bundles want, names a tenth of the training items: it is watched only, since
+    :class:`infnet_monai.comparison.final_model.FinalModel` chooses no epoch by it.
+
+    Args:
+        dataset_dir: Folder that holds ``dataset.json``.
+        folds: Number of folds.
+        output_dir: Folder of the comparison.
+
+    Raises:
+        InputError: See :func:`deal_folds` and :func:`foldable_items`.
+    """
+    parts = deal_folds(foldable_items(dataset_dir), folds)
+    for fold, test in enumerate(parts, start=1):
+        training = [item for part in parts if part is not test for item in part]
+        datalist = {
+            "name": f"fold {fold} of {folds}",
+            "description": f"{Path(dataset_dir).resolve()}: test holds this fold, training the others; validation "
+            "repeats some of training and chooses nothing",
+            "seed": FOLD_SEED,
+            "training": training,
+            "validation": training[: max(1, round(WATCHED_SHARE * len(training)))],
+            "test": test,
+        }
+        write_json(datalist, fold_dir(output_dir, fold) / DATALIST_NAME)

@@ -1,0 +1,186 @@
+"""The runs of a comparison: where each lies, with which options, and how far it has come."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from infnet_monai.comparison.folds import fold_dir
+from infnet_monai.comparison.methods import EVALUATE, Method
+from infnet_monai.comparison.options import ComparisonOptions, check_overrides
+from infnet_monai.data.datalist import DATALIST_NAME
+from infnet_monai.errors import InputError
+from infnet_monai.run_record import file_sha256
+
+__all__ = ["Run", "check_run", "plan_runs"]
+
+logger = logging.getLogger(__name__)
+
+FINAL_MODEL = {"best_model#_target_": "infnet_monai.comparison.final_model.FinalModel"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its evaluation.
+
+    Args:
+        method: What is trained.
+        seed: Of the training.
+        fold: Of the cross-validation, from 1; None without one.
+        folder: Holds everything of the run.
+        dataset_dir: Folder of the ``dataset.json`` that it reads.
+        config_files: Of the bundle, the later over the earlier.
+        config: Config items that differ from the bundle's, and under ``comparison`` what else must stay the same.
+        epochs: Length of the training.
+    """
+
+    method: Method
+    seed: int
+    fold: int | None
+    folder: Path
+    dataset_dir: Path
+    config_files: Sequence[Path]
+    config: Mapping[str, Any]
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        """Method, seed and fold in words."""
+        return f"{self.method.name}, seed {self.seed}" + ("" if self.fold is None else f", fold {self.fold}")
+
+    @property
+    def config_path(self) -> Path:
+        """The options that the run was started with."""
+        return self.folder / "config.json"
+
+    @property
+    def log(self) -> Path:
+        """What the bundle's processes wrote."""
+        return self.folder / "log.txt"
+
+    @property
+    def record(self) -> Path:
+        """Written once the run is evaluated."""
+        return self.folder / "finished.json"
+
+    @property
+    def training_record(self) -> Path:
+        """Written by the bundle once the training is finished."""
+        return self.folder / "training" / "run.json"
+
+    @property
+    def curve(self) -> Path:
+        """The learning curve."""
+        return self.folder / "training" / "metrics.csv"
+
+    @property
+    def last_state(self) -> Path:
+        """What an interrupted training goes on from."""
+        return self.folder / "models" / "last.pth"
+
+    @property
+    def evaluation(self) -> Path:
+        """Folder of the evaluation's tables."""
+        return self.folder / "test"
+
+    def completed_epochs(self) -> int:
+        """Epochs of the learning curve so far."""
+        if self.training_record.is_file():
+            return self.epochs
+        try:
+            return int(pd.read_csv(self.curve)["epoch"].iloc[-1])
+        except (OSError, ValueError, KeyError, IndexError):  # not there yet, or just being written
+            return 0
+
+
+def plan_runs(options: ComparisonOptions) -> list[Run]:
+    """List all runs: every method with the first seed (and fold), then every method with the next.
+
+    Raises:
+        InputError: A config file is missing, or an override names no item of a bundle.
+    """
+    datalist_sha256 = file_sha256(options.dataset_dir / DATALIST_NAME)
+    configs = {method.name: method.config(options.overlay) for method in options.methods}
+    folds = [None] if options.folds is None else range(1, options.folds + 1)
+    runs = []
+    for seed, fold, method in product(options.seeds, folds, options.methods):
+        config = configs[method.name]
+        check_overrides(options.overrides, config, method.name)
+        name = f"seed_{seed}" + ("" if fold is None else f"_fold_{fold}_of_{options.folds}")
+        runs.append(
+            Run(
+                method,
+                seed,
+                fold,
+                folder=options.output_dir / "runs" / method.name / name,
+                dataset_dir=options.dataset_dir if fold is None else fold_dir(options.output_dir, fold),
+                config_files=method.config_files(options.overlay),
+                config=_run_config(method, options, seed, fold, datalist_sha256),
+                epochs=options.epochs or int(config["epochs"]),
+            )
+        )
+    return runs
+
+
+def _run_config(
+    method: Method, options: ComparisonOptions, seed: int, fold: int | None, datalist_sha256: str
+) -> dict[str, Any]:
+    files = [*method.config_files(options.overlay), method.bundle / "configs" / EVALUATE]
+    return {
+        **method.overrides,
+        **({} if fold is None else FINAL_MODEL),
+        **options.overrides,
+        **({"epochs": options.epochs} if options.epochs else {}),
+        "seed": seed,
+        "comparison": {
+            "bundle": method.bundle.name,
+            **{f"sha256 of {file.name}": file_sha256(file) for file in files},
+            f"sha256 of {DATALIST_NAME}": datalist_sha256,
+            "fold": fold,
+            "folds": options.folds,
+        },
+    }
+
+
+def check_run(run: Run, retrain: bool) -> None:
+    """Compare the options of a run with those that it was started with before, if it has been trained at all.
+
+    Args:
+        run: The run.
+        retrain: Set aside a run of other options, so that it is trained anew.
+
+    Raises:
+        InputError: The run was started with other options, and ``retrain`` is not set.
+    """
+    if not run.config_path.is_file() or not (run.last_state.is_file() or run.training_record.is_file()):
+        return
+    changed = _changed_items(json.loads(run.config_path.read_text(encoding="utf-8")), run.config)
+    if not changed:
+        return
+    if not retrain:
+        raise InputError(
+            f"{run.folder}: was run with other options ({'; '.join(changed)}); give those again, train it anew with "
+            "--retrain, or name another output folder"
+        )
+    earlier = run.folder.with_name(f"earlier-{time.strftime('%Y%m%d-%H%M%S')}-{run.folder.name}")
+    os.rename(run.folder, earlier)
+    logger.info("%s: trained anew, since options have changed (%s); kept in %s", run.name, "; ".join(changed), earlier)
+
+
+def _changed_items(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The items that differ, in words."""
+    then, new = ({**config, **config["comparison"], "comparison": None} for config in (before, now))
+    return [
+        f"{name}: {json.dumps(then.get(name))[:40]} then, {json.dumps(new.get(name))[:40]} now"
+        for name in {**then, **new}
+        if then.get(name) != new.get(name)
+    ]

@@ -1,0 +1,90 @@
+import json
+import logging
+
+import pytest
+
+from infnet_monai.comparison.compare import compare
+from infnet_monai.errors import InputError
+
+FILES = {"table.md", "table.tex", "table.csv", "runs.csv", "index.html"}
+PICTURES = {"learning_curves.png", "figure5_examples.png", "figure6_masks.png"}
+
+
+def test_writes_everything_and_does_nothing_twice(options, fake_bundles, caplog):
+    caplog.set_level(logging.INFO)
+    fake_bundles.values = {"infnet_vgg16": 0.7}
+    comparison = compare(options())
+    assert {path.name for path in comparison.files} == FILES | PICTURES
+    assert all(path.is_file() for path in comparison.files)
+    assert comparison.problems == {}
+    assert "infnet_vgg16, seed 0: Dice 0.700 (1 of 2)" in caplog.text
+    assert len(fake_bundles.commands) == 4
+    table = (options().output_dir / "table.md").read_text()
+    compare(options())
+    assert len(fake_bundles.commands) == 4
+    assert "2 of 2 runs were finished before." in caplog.text
+    assert (options().output_dir / "table.md").read_text() == table
+
+
+def test_later_seeds_are_added_to_earlier_ones(options, fake_bundles):
+    compare(options())
+    compare(options(seeds=(0, 1)))
+    assert len(fake_bundles.commands) == 8
+    assert "over 2 seeds" in (options().output_dir / "table.md").read_text()
+
+
+def test_a_failed_run_does_not_end_the_comparison(options, fake_bundles):
+    fake_bundles.broken.add("infnet_vgg16")
+    comparison = compare(options())
+    assert set(comparison.problems) == {"infnet_vgg16, seed 0"}
+    table = (options().output_dir / "table.md").read_text()
+    assert "infnet_vgg16" not in table
+    assert "| infnet_efficientnet_lite0 | here |" in table
+    page = (options().output_dir / "index.html").read_text()
+    assert "1 not finished" in page
+    assert "out of memory" in page
+
+
+def test_nothing_finished_is_an_error(options, fake_bundles):
+    fake_bundles.broken.update(("infnet_vgg16", "infnet_efficientnet_lite0"))
+    with pytest.raises(InputError, match="none of 2 runs is finished; the first: training ended with status 1"):
+        compare(options())
+
+
+def test_a_method_without_the_first_seed_is_drawn_as_missing(options, fake_bundles):
+    compare(options(seeds=(0, 1)))
+    folder = options().output_dir / "runs" / "infnet_vgg16" / "seed_0"
+    (folder / "finished.json").unlink()
+    fake_bundles.broken.add("infnet_vgg16")
+    comparison = compare(options(seeds=(0, 1)))
+    assert "here, 1 of 2 runs" in (options().output_dir / "table.md").read_text()
+    assert set(comparison.problems) == {"infnet_vgg16, seed 0"}
+
+
+def test_folds_are_written_and_trained_on(options, fake_bundles):
+    compare(options(folds=3, bundles=["vgg16"]))
+    places = [command[command.index("--dataset_dir") + 1] for command in fake_bundles.commands]
+    folders = [options().output_dir / "folds" / f"fold_{fold}" for fold in (1, 2, 3)]
+    assert places == [str(folder) for folder in folders for _ in ("training", "evaluating")]
+    assert all(len(json.loads((folder / "dataset.json").read_text())["test"]) == 1 for folder in folders)
+    assert "3-fold cross-validation" in (options().output_dir / "table.md").read_text()
+
+
+def test_data_without_a_test_section_is_refused_at_once(options, tiny_dataset, fake_bundles):
+    datalist = json.loads((tiny_dataset / "dataset.json").read_text())
+    del datalist["test"]
+    (tiny_dataset / "dataset.json").write_text(json.dumps(datalist))
+    with pytest.raises(InputError, match=r"section 'test' is missing.*or give --folds 5"):
+        compare(options())
+    assert fake_bundles.commands == []
+    assert not options().output_dir.exists()
+
+
+def test_somebody_elses_folder_is_left_alone(options, fake_bundles):
+    folder = options().output_dir
+    folder.mkdir()
+    (folder / "table.md").write_text("mine")
+    with pytest.raises(InputError, match="not the folder of a comparison"):
+        compare(options())
+    assert (folder / "table.md").read_text() == "mine"
+    assert fake_bundles.commands == []

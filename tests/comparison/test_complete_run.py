@@ -1,0 +1,56 @@
+import json
+
+import pytest
+from written_runs import write_training
+
+from infnet_monai.comparison.plan import plan_runs
+from infnet_monai.comparison.runs import RunFailed, complete_run
+
+
+@pytest.fixture
+def run(options):
+    return plan_runs(options(overrides={"amp": False}))[0]
+
+
+def test_trains_then_evaluates_over_all_config_files(run, fake_bundles):
+    complete_run(run, lambda: None)
+    training, evaluating = fake_bundles.commands
+    assert training[training.index("--resume") + 1] == "false"
+    assert training[training.index("--output_dir") + 1] == str(run.folder / "training")
+    assert evaluating[evaluating.index("--output_dir") + 1] == str(run.folder / "test")
+    assert "evaluate.json" not in str(training)
+    files = evaluating[evaluating.index("--config_file") + 1]
+    order = [files.index(name) for name in ("train.json", "config.json", "evaluate.json", "evaluation.json")]
+    assert order == sorted(order)
+    assert json.loads(run.config_path.read_text()) == run.config
+    assert run.record.is_file()
+    assert not run.last_state.exists()
+    assert (run.folder / "models" / "model.pt").is_file()
+
+
+def test_finished_run_is_left_alone(run, fake_bundles):
+    complete_run(run, lambda: None)
+    fake_bundles.commands.clear()
+    complete_run(run, lambda: None)
+    assert fake_bundles.commands == []
+
+
+def test_interrupted_training_goes_on(run, fake_bundles):
+    write_training(run.folder, epochs=1, finished=False)
+    complete_run(run, lambda: None)
+    training, _ = fake_bundles.commands
+    assert training[training.index("--resume") + 1] == "true"
+
+
+def test_finished_training_is_only_evaluated(run, fake_bundles):
+    write_training(run.folder)
+    complete_run(run, lambda: None)
+    (command,) = fake_bundles.commands
+    assert "evaluating" in command
+
+
+def test_failure_says_why_and_where(run, fake_bundles):
+    fake_bundles.broken.add("infnet_vgg16")
+    with pytest.raises(RunFailed, match=r"training ended with status 1: out of memory \(log: .*log\.txt\)"):
+        complete_run(run, lambda: None)
+    assert not run.record.exists()

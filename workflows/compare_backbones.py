@@ -1,0 +1,101 @@
+"""Compare bundles and baseline networks: train all, evaluate by the paper's protocol, write tables and pictures.
+
+python workflows/compare_backbones.py --dataset-dir DATA --output-dir OUT                          all bundles
+python workflows/compare_backbones.py ... --bundles vgg16 resnet50 --seeds 0 1 2 --epochs 50       two, three times
+python workflows/compare_backbones.py ... --baselines unet flexibleunet                            MONAI's networks
+python workflows/compare_backbones.py ... --folds 5                                                cross-validation
+python workflows/compare_backbones.py ... --override image_size=[128,128] pretrained=false         options of bundles
+
+The same command goes on where it was interrupted. docs/comparison.md says what is measured and how.
+"""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from infnet_monai.bundle.make import BUNDLES
+from infnet_monai.comparison.baselines import BASELINES
+from infnet_monai.comparison.compare import compare
+from infnet_monai.comparison.methods import find_methods
+from infnet_monai.comparison.options import ComparisonOptions, parse_overrides
+from infnet_monai.data import phantom_dataset_dir
+from infnet_monai.errors import InputError
+
+BUNDLES_DIR = Path(__file__).parents[1] / "bundles"
+
+
+class ManyValues(TyperCommand):
+    """Lets an option that may be repeated take several values at once: --seeds 0 1 2."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each of its values."""
+        repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
+        spread: list[str] = []
+        current = ""
+        for word in args:
+            if word.startswith("--"):
+                current = word.partition("=")[0]
+            elif current in repeatable and spread[-1] != current:
+                spread.append(current)
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(cls=ManyValues)
+def compare_backbones(
+    output_dir: Annotated[Path, typer.Option("--output-dir", "--output_dir", help="Folder of all results.")],
+    dataset_dir: Annotated[
+        Path | None, typer.Option("--dataset-dir", "--dataset_dir", help="Prepared data (default: the phantom).")
+    ] = None,
+    bundles: Annotated[list[str] | None, typer.Option(help="Names or folders (default: all bundles).")] = None,
+    baselines: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(BASELINES)}.")] = None,
+    seeds: Annotated[list[int] | None, typer.Option(help="Each is a run of its own (default: 0).")] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validate over training and validation items.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Length of training (default: the bundles').")] = None,
+    override: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for every run; values are JSON.")] = None,
+    overlay: Annotated[str | None, typer.Option(help="Second config file in each bundle's configs folder.")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train anew where options have changed.")] = False,
+) -> None:
+    """Train every bundle, evaluate it, and write tables, figures and index.html; status 1 if a run failed."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("infnet_monai").setLevel(logging.INFO)
+    # Batch systems end a job with SIGTERM: the training under way is to end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Baselines alone may be compared.
+    names = bundles if bundles or baselines else [entry.name for entry in BUNDLES]
+    try:
+        options = ComparisonOptions(
+            dataset_dir=(dataset_dir or phantom_dataset_dir()).resolve(),
+            output_dir=output_dir.resolve(),
+            methods=find_methods(names or [], baselines or [], BUNDLES_DIR),
+            seeds=tuple(seeds or [0]),
+            folds=folds,
+            epochs=epochs,
+            overrides=parse_overrides(override or []),
+            overlay=overlay,
+            retrain=retrain,
+        )
+        comparison = compare(options)
+    except InputError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo("Interrupted: the same command goes on from here.", err=True)
+        raise typer.Exit(130) from None
+    typer.echo((options.output_dir / "table.md").read_text(encoding="utf-8"))
+    typer.echo("\n".join(f"Wrote {path}" for path in comparison.files))
+    if comparison.problems:
+        typer.echo(f"{len(comparison.problems)} run(s) not finished: see index.html", err=True)
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()
