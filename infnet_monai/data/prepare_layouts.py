@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infnet_monai.errors import InputError
-from infnet_monai.transforms.load import NIFTI_SUFFIXES, PICTURE_SUFFIXES
+from infnet_monai.transforms.load import PICTURE_SUFFIXES, VOLUME_SUFFIXES
 
 DEFAULT_LESION_LABELS = (1, 2, 255)
 MEDSEG_LABELS = {0: "background", 1: "ground glass", 2: "consolidation", 3: "pleural effusion"}
-FILE_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".mha", ".mhd", *PICTURE_SUFFIXES)
+FILE_SUFFIXES = (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES)
 LABEL_ENDINGS = ("", "_seg", "_mask", "_infection", "_label")
 LUNG_ENDINGS = ("", "_lung", "_lungs", "_lung_mask")
 

@@ -69,7 +69,17 @@ def write_dicom_seg(
         raise InputError("DICOM SEG needs the package highdicom; pip install 'infnet-monai[dicom]'") from error
     images = _read_headers(series_files(series_folder, series), series_folder)
     frames = _frames_of_mask(np.asarray(mask) != 0, np.asarray(affine, dtype=float), images, series_folder)
-    segmentation = highdicom.seg.Segmentation(
+    segmentation = _build_object(highdicom, images, frames, algorithm, algorithm_version)
+    with atomic_write(path) as draft:
+        segmentation.save_as(draft)
+    return Path(path)
+
+
+def _build_object(
+    highdicom: Any, images: Sequence[Dataset], frames: NDArray[np.bool_], algorithm: str, algorithm_version: str
+) -> Any:
+    """Put the DICOM SEG together; a mask without lesions keeps its empty frames, since an object must have some."""
+    return highdicom.seg.Segmentation(
         source_images=images,
         pixel_array=frames,
         segmentation_type="BINARY",
@@ -87,9 +97,6 @@ def write_dicom_seg(
         series_description=f"Lung infection ({algorithm})",
         omit_empty_frames=bool(frames.any()),
     )
-    with atomic_write(path) as draft:
-        segmentation.save_as(draft)
-    return Path(path)
 
 
 def _describe_segment(algorithm: str, algorithm_version: str) -> Any:

@@ -11,10 +11,10 @@ from typing import Any
 import itk
 
 from infnet_monai.errors import InputError
+from infnet_monai.transforms.load import VOLUME_SUFFIXES
 
 __all__ = ["ScanSource", "find_scans", "series_files"]
 
-VOLUME_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 EXPECTED = f"{', '.join(VOLUME_SUFFIXES)} or a folder with a DICOM series"
 
 
@@ -62,11 +62,13 @@ def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) 
         The scans, sorted by path within each input, each once. Names that collide get a number: `ct`, `ct-2`.
 
     Raises:
-        InputError: an input does not exist, is of an unknown type, or is a folder without any scan.
+        InputError: an input does not exist, is of an unknown type, is a folder without any scan or is excluded itself.
     """
     excluded = Path(exclude).resolve() if exclude else None
     found: dict[tuple[Path, str], ScanSource] = {}
     for given in map(Path, inputs):
+        if given.is_dir() and given.resolve() == excluded:
+            raise InputError(f"{given}: results among the scans would be taken for scans; give another output folder")
         sources = list(_scans_in(given, excluded))
         if not sources:
             raise InputError(f"{given}: no scan found in this folder; expected {EXPECTED}, at any depth")
@@ -140,7 +142,7 @@ def _series_generator(folder: Path) -> Any:
 
 
 def _with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:
-    taken: set[str] = set()
+    taken = {"run"}  # run.json is the record of a whole run
     for source in sources:
         name, number = source.name, 1
         while name.lower() in taken:  # some file systems do not tell upper from lower case

@@ -19,8 +19,9 @@ from infnet_monai.errors import InputError
 __all__ = ["SLICE_AXES", "LoadScand", "load_scan", "load_upright", "scan_from_array"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
-ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd")
+ITK_SUFFIXES = (*VOLUME_SUFFIXES[2:], ".dcm")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
 

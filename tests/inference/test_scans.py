@@ -107,3 +107,14 @@ def test_a_real_series_without_suffixes_is_found_beside_volumes(test_data, tmp_p
 
     assert names(found) == ["volume", "dicom"]
     assert len(series_files(found[1].path, found[1].series)) == 20
+
+
+def test_the_folder_of_results_cannot_be_that_of_the_scans(tmp_path):
+    nib.save(nib.Nifti1Image(np.zeros((2, 2, 2)), np.eye(4)), tmp_path / "ct.nii.gz")
+    with pytest.raises(InputError, match="give another output folder"):
+        find_scans([tmp_path], exclude=tmp_path)
+
+
+def test_no_scan_takes_the_name_of_the_runs_record(tmp_path):
+    nib.save(nib.Nifti1Image(np.zeros((2, 2, 2)), np.eye(4)), tmp_path / "run.nii.gz")
+    assert names(find_scans([tmp_path])) == ["run-2"]
