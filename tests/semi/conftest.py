@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+from tiny_semi import TINY, write_labelled, write_pictures, write_weights
+
+from infnet_monai.comparison.methods import find_methods
+from infnet_monai.semi.options import PropagationOptions
+
+BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Make the options of a propagation over six unlabelled slices in groups of two."""
+    labelled, unlabelled = write_labelled(tmp_path / "labelled"), write_pictures(tmp_path / "unlabelled")
+    weights = write_weights(tmp_path / "model.pt")
+
+    def make(**changes):
+        settings = {
+            "dataset_dir": labelled,
+            "unlabelled_dir": unlabelled,
+            "output_dir": tmp_path / "out",
+            "method": find_methods(["efficientnet_lite0"], [], BUNDLES_DIR)[0],
+            "weights": weights,
+            "group_size": 2,
+            "iterations": 3,
+            "overrides": TINY,
+        }
+        return PropagationOptions(**settings | changes)
+
+    return make
