@@ -1,14 +1,18 @@
 """Measure on this machine what the README and docs claim."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
+import torch
 import typer
 
 from infnet_monai.benchmarks.data import measure_data
+from infnet_monai.benchmarks.inference import measure_inference, measure_means
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.benchmarks.model import measure_models
+from infnet_monai.inference import supports_bf16
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -26,6 +30,22 @@ def metrics() -> None:
     _print_one(cost)
     print(f"times as fast as PySODMetrics: {cost.speed_up:.1f}")
     print(f"batch, times as fast as singles: {cost.batch_speed_up:.2f}")
+
+
+@app.command()
+def inference(
+    backbones: Annotated[list[str] | None, typer.Argument(help="Default: res2net50 vgg16.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Trained weights (default: trained shortly).")] = None,
+    slices: Annotated[int, typer.Option(help="Number of slices.")] = 16,
+    repeats: Annotated[int, typer.Option(help="Number of turns.")] = 5,
+    means: Annotated[bool, typer.Option("--means", help="Measure the means of speed one by one.")] = False,
+) -> None:
+    """Seconds per slice as a bundle runs its network, beside the plain forward pass; how alike the masks are."""
+    measure = measure_means if means else measure_inference
+    for backbone in backbones or ["res2net50", "vgg16"]:
+        costs = measure(backbone, weights, slices, repeats)
+        print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")
+        print(pd.DataFrame([asdict(cost) for cost in costs]).round(4).to_string(index=False))
 
 
 @app.command()

@@ -43,7 +43,7 @@ def prepare_for_inference(network: nn.Module, device: str | torch.device, bf16: 
         >>> network.encoder.features.bn1
         Identity()
     """
-    network = network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    network = network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     calls = _calls_of(network)
     for convolution, norm in _find_pairs(network, calls):
         _fold(network, convolution, norm)
@@ -94,7 +94,8 @@ def _find_pairs(network: nn.Module, calls: list[_Call]) -> Iterator[tuple[nn.Con
     """Convolutions whose result goes to a batch norm and nowhere else, with the name of the batch norm."""
     uses = Counter(id(tensor) for call in calls for tensor in call.inputs)
     makers = {id(call.result): call for call in calls}
-    owners = {id(module.weight): (name, module) for name, module in network.named_modules() if hasattr(module, "weight")}
+    named = network.named_modules()
+    owners = {id(module.weight): (name, module) for name, module in named if hasattr(module, "weight")}
     for call in calls:
         if call.function is not functional.batch_norm:
             continue

@@ -1,0 +1,192 @@
+"""Seconds per slice as a bundle runs its network, beside the plain forward pass of the same weights."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from monai.inferers import SimpleInferer, SliceInferer
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import trange
+
+from infnet_monai.data import load_datalist, phantom_dataset_dir
+from infnet_monai.inference.autocast import AutocastInferer, supports_bf16
+from infnet_monai.inference.prepare import prepare_for_inference
+from infnet_monai.losses import StructureLoss
+from infnet_monai.networks import InfNet, get_backbone
+from infnet_monai.networks.model_weights import load_model_weights
+from infnet_monai.transforms.load import load_upright
+from infnet_monai.transforms.window import lung_window
+
+__all__ = ["InferenceCost", "measure_inference", "measure_means"]
+
+SLICE_BATCH = 8  # as in the bundles' inference.json
+PHANTOM_SIZE, TRAINING_SIZE, TRAINING_BATCH = 256, 128, 4
+
+Run = Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class InferenceCost:
+    """One way of running a network.
+
+    Attributes:
+        way: What is done.
+        ms_per_slice: Median over the repeats.
+        speed_up: Of the plain forward pass, by the medians.
+        dice: Of its mask with that of the plain forward pass.
+        lesion_pixels: Of its mask.
+    """
+
+    way: str
+    ms_per_slice: float
+    speed_up: float
+    dice: float
+    lesion_pixels: int
+
+
+def measure_inference(
+    backbone: str,
+    weights: str | Path | None = None,
+    slices: int = 16,
+    repeats: int = 5,
+    image_size: int = 352,
+    training_steps: int = 150,
+) -> list[InferenceCost]:
+    """Run a network plainly and as its bundle does, in turns, on the same phantom slices.
+
+    Plain is what the authors' test script does: fp32, channels first, one slice at a time.
+
+    Args:
+        backbone: Name of a backbone.
+        weights: File of trained weights; without one, the network is trained for a short while on phantom slices,
+            because masks of random weights tell nothing.
+        slices: Number of slices.
+        repeats: Number of turns.
+        image_size: Height and width of the slices.
+        training_steps: Length of that training.
+
+    Returns:
+        The plain way first, then the bundle's.
+    """
+    network, images = _network_and_slices(backbone, weights, slices, image_size, training_steps)
+    volume = images.movedim(0, -1)[None]
+    return _measure(
+        {"plain": _one_by_one(network, images), "bundle": _as_bundle(network, volume, supports_bf16("cpu"))},
+        slices,
+        repeats,
+    )
+
+
+def measure_means(
+    backbone: str,
+    weights: str | Path | None = None,
+    slices: int = 16,
+    repeats: int = 5,
+    image_size: int = 352,
+    training_steps: int = 150,
+) -> list[InferenceCost]:
+    """Measure the means of speed one after the other, each added to those before; see :func:`measure_inference`."""
+    network, images = _network_and_slices(backbone, weights, slices, image_size, training_steps)
+    last = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    folded = prepare_for_inference(copy.deepcopy(network), "cpu", bf16=False)
+    rounded = prepare_for_inference(copy.deepcopy(network), "cpu", bf16=True)
+    volume = images.movedim(0, -1)[None]
+    ways = {
+        "plain": _one_by_one(network, images),
+        "channels last": _one_by_one(last, images),
+        "+ batch norm folded": _one_by_one(folded, images),
+        "+ bf16 autocast": _one_by_one(folded, images, bf16=True),
+        "+ weights rounded once": _one_by_one(rounded, images, bf16=True),
+        "+ batches of 8: the bundle": _as_bundle(network, volume, bf16=True),
+        "the bundle in fp32": _as_bundle(network, volume, bf16=False),
+    }
+    return _measure(ways, slices, repeats)
+
+
+def _one_by_one(network: nn.Module, images: Tensor, bf16: bool = False) -> Run:
+    inferer = AutocastInferer(SimpleInferer(), enabled=bf16)
+    return lambda: torch.cat([inferer(image[None], network) for image in images])
+
+
+def _as_bundle(network: nn.Module, volume: Tensor, bf16: bool) -> Run:
+    prepared = prepare_for_inference(copy.deepcopy(network), "cpu", bf16)
+    slices = SliceInferer(roi_size=volume.shape[2:4], sw_batch_size=SLICE_BATCH, spatial_dim=2)
+    inferer = AutocastInferer(slices, enabled=bf16)
+    return lambda: inferer(volume, prepared)[0].movedim(-1, 0)
+
+
+@torch.inference_mode()
+def _measure(ways: Mapping[str, Run], slices: int, repeats: int) -> list[InferenceCost]:
+    masks = {way: run() > 0 for way, run in ways.items()}  # warms up, too
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in trange(repeats, desc="Turns", leave=False):
+        for way, run in ways.items():
+            start = time.perf_counter()
+            run()
+            seconds[way].append(time.perf_counter() - start)
+    medians = {way: statistics.median(values) / slices for way, values in seconds.items()}
+    plain = next(iter(ways))
+    return [
+        InferenceCost(
+            way,
+            1000 * medians[way],
+            medians[plain] / medians[way],
+            _dice(masks[plain], masks[way]),
+            int(masks[way].sum()),
+        )
+        for way in ways
+    ]
+
+
+def _dice(first: Tensor, second: Tensor) -> float:
+    both = int(first.sum() + second.sum())
+    return 2 * int((first & second).sum()) / both if both else float("nan")
+
+
+def _network_and_slices(
+    backbone: str, weights: str | Path | None, slices: int, image_size: int, training_steps: int
+) -> tuple[nn.Module, Tensor]:
+    """The network in eval mode, and normalised slices ``(slices, 3, image_size, image_size)``."""
+    images, masks = _phantom_slices(backbone)
+    torch.manual_seed(0)
+    network = InfNet(backbone)
+    if weights is not None:
+        load_model_weights(network, weights)
+    else:
+        _train(network, images[slices:], masks[slices:], training_steps)
+    return network.eval(), functional.interpolate(images[:slices], (image_size, image_size), mode="bilinear")
+
+
+def _phantom_slices(backbone: str) -> tuple[Tensor, Tensor]:
+    """Slices with lesion of two phantoms, normalised ``(N, 3, H, W)``, and their masks ``(N, 1, H, W)``, shuffled."""
+    images: list[Tensor] = []
+    masks: list[Tensor] = []
+    for item in load_datalist(phantom_dataset_dir(), "training")[:2]:
+        image, label = (load_upright(item[key]).as_tensor() for key in ("image", "label"))
+        kept = label.flatten(0, 2).any(dim=0)
+        for volume, stack in ((lung_window(image), images), ((label > 0).float(), masks)):
+            stack.append(functional.interpolate(volume[..., kept].movedim(-1, 0), PHANTOM_SIZE))
+    entry = get_backbone(backbone)
+    mean, std = (torch.tensor(values)[:, None, None] for values in (entry.mean, entry.std))
+    normalised, lesions = (torch.cat(images) - mean) / std, torch.cat(masks)
+    order = torch.randperm(len(lesions), generator=torch.Generator().manual_seed(0))
+    return normalised[order], lesions[order]
+
+
+def _train(network: nn.Module, images: Tensor, masks: Tensor, steps: int) -> None:
+    optimizer, loss = torch.optim.Adam(network.parameters(), lr=5e-4), StructureLoss()
+    generator = torch.Generator().manual_seed(0)
+    network.train()
+    for _ in trange(steps, desc="Training on phantom slices", leave=False):
+        chosen = torch.randint(len(images), (TRAINING_BATCH,), generator=generator)
+        small = [functional.interpolate(stack[chosen], (TRAINING_SIZE, TRAINING_SIZE)) for stack in (images, masks)]
+        optimizer.zero_grad()
+        torch.stack([loss(logits, small[1]) for logits in network(small[0])[:-1]]).sum().backward()
+        optimizer.step()
