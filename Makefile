@@ -1,8 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
+LABEL_VENV ?= .venv-label
+MODELS ?= infnet_efficientnet_lite0
+APP ?= label_app
+PORT ?= 8000
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint bundles bench
+.PHONY: demo test lint bundles bench label-env label-server studies-given
 
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -31,3 +35,19 @@ bench: .venv/ready  ## measure data loading, metrics and networks
 	$(BIN)/python workflows/benchmark.py data
 	$(BIN)/python workflows/benchmark.py metrics
 	$(BIN)/python workflows/benchmark.py model
+
+# MONAI Label pins numpy 1.26 and needs an environment of its own, about 8 GB.
+$(LABEL_VENV)/ready: setup.cfg constraints-label.txt
+	$(PYTHON) -m venv $(LABEL_VENV)
+	SAM2_BUILD_CUDA=0 PIP_CONSTRAINT=constraints-label.txt \
+	  $(LABEL_VENV)/bin/python -m pip install --quiet --editable ".[label]"
+	touch $@
+
+label-env: $(LABEL_VENV)/ready  ## set up the environment of MONAI Label
+
+studies-given:
+	@test -n "$(STUDIES)" || { echo "Error: give STUDIES=FOLDER of scans, or a DICOMweb server's address" >&2; exit 2; }
+
+label-server: studies-given label-env  ## start MONAI Label: make label-server STUDIES=SCANS MODELS="infnet_efficientnet_lite0 MY/BUNDLE"
+	$(LABEL_VENV)/bin/python workflows/label_server.py "$(STUDIES)" $(addprefix --models ,$(MODELS)) \
+	  --app "$(APP)" --port $(PORT)

@@ -1,7 +1,7 @@
 """The bundles: their one template, and what their runs need besides MONAI."""
 
 from infnet_monai.bundle.errors import report_errors_in_one_line
-from infnet_monai.bundle.ranks import is_first_rank, start_rank
+from infnet_monai.bundle.ranks import is_first_rank, start_rank, validation_sampler
 from infnet_monai.bundle.runs import (
     finish_evaluation,
     finish_inference,
@@ -25,4 +25,5 @@ __all__ = [
     "start_rank",
     "start_training",
     "switch",
+    "validation_sampler",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ignite.distributed as idist
 import torch
+from monai.data import DistributedSampler
 
-__all__ = ["is_first_rank", "start_rank"]
+__all__ = ["is_first_rank", "start_rank", "validation_sampler"]
 
 
 def start_rank(device: torch.device) -> None:
@@ -23,3 +26,17 @@ def start_rank(device: torch.device) -> None:
 def is_first_rank() -> bool:
     """Tell whether this process is the one that writes files and shows progress."""
     return idist.get_rank() == 0
+
+
+def validation_sampler(dataset: Any) -> DistributedSampler | None:
+    """Share the validation cases between the ranks, each case with one of them.
+
+    Fewer cases than ranks, or none, cannot be shared: every rank then validates all of them, which gives the same
+    means. That is so when a model is fine-tuned on the first few labelled cases.
+
+    Args:
+        dataset: Data set of the validation cases.
+    """
+    if len(dataset) < idist.get_world_size():
+        return None
+    return DistributedSampler(dataset, even_divisible=False, shuffle=False)

@@ -47,3 +47,21 @@ def test_two_ranks_train_together_and_evaluate_like_one(tmp_path):
     for section in ("slices", "cases"):
         assert two[section]["mean"] == pytest.approx(one[section]["mean"], abs=1e-6)
     assert two["key_metrics"] == pytest.approx(one["key_metrics"], abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_validation", [0, 1])
+def test_two_ranks_train_with_fewer_validation_cases_than_ranks(tmp_path, n_validation):
+    data = tmp_path / "data"
+    case = write_case(data, "case_0")
+    (data / "dataset.json").write_text(json.dumps({"training": [case], "validation": [case]}))
+    cut = () if n_validation else ("--validate#dataset#data", "[]")
+    places = ("--ckpt_dir", str(tmp_path / "models"), "--output_dir", str(tmp_path / "train"))
+    run(
+        "training",
+        ["train.json", "multi_gpu_train.json"],
+        *("--dataset_dir", str(data), "--epochs", "1", *places, *cut),
+        ranks=2,
+    )
+    assert (tmp_path / "models" / "model.pt").is_file()
+    assert ("val_dice" in pd.read_csv(tmp_path / "train" / "metrics.csv")) == bool(n_validation)
