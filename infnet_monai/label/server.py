@@ -15,6 +15,8 @@ __all__ = ["Server"]
 LOOPBACK = "127.0.0.1"
 # Threads that spin while they wait slow down a training and an inference at once: 16 times on two shared cores.
 SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
+# Of a picture such as PNG, MONAI Label would write the mask with rows and columns swapped.
+VOLUMES = {"MONAI_LABEL_DATASTORE_FILE_EXT": '["*.nii.gz", "*.nii", "*.nrrd", "*.mha"]'}
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",  # a training would ask for ImageNet weights, which the model's own replace anyway
     "DO_NOT_TRACK": "true",  # MLflow

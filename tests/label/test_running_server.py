@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from PIL import Image
 
 from infnet_monai.inference import Segmenter
 
@@ -41,12 +42,17 @@ def write_oblique(chest, path):
 
 @pytest.fixture(scope="module")
 def studies(server, chests):
-    """The server's folder with one more volume for each orientation and kind of file."""
+    """The server's folder with one more volume for each orientation and kind of file, and a picture."""
     for axes in TURNED:
         write_turned(chests["a"], axes, server.studies / f"{axes}.nii.gz")
     write_oblique(chests["a"], server.studies / "oblique.nii")
-    itk.imwrite(itk.imread(str(server.studies / "a.nii.gz")), str(server.studies / "a_nrrd.nrrd"))
-    server.wait(lambda: server.get("/datastore/")["total"] == 9)
+    for kind in ("nrrd", "mha"):
+        itk.imwrite(itk.imread(str(server.studies / "a.nii.gz")), str(server.studies / f"a_{kind}.{kind}"))
+    Image.new("L", (8, 8)).save(server.studies / "picture.png")
+    server.wait(lambda: server.get("/datastore/")["total"] >= 10)
+    assert sorted(server.get("/datastore/", output="all")["objects"]) == sorted(
+        ["a", "b", "c", *TURNED, "oblique", "a_nrrd", "a_mha"]
+    )
     return server.studies
 
 
@@ -72,7 +78,7 @@ def assert_like_own_inference(server, name, model, scan):
 
 def itk_as_nifti(path):
     """Read a file, whatever its kind, with its affine in RAS+."""
-    if path.suffix == ".nrrd":
+    if path.suffix in (".nrrd", ".mha"):
         image = itk.imread(str(path))
         path = path.with_suffix(".as.nii")
         itk.imwrite(image, str(path))
@@ -90,7 +96,9 @@ def test_info_lists_both_models_with_their_label(server):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("file", ["a.nii.gz", *(f"{axes}.nii.gz" for axes in TURNED), "oblique.nii", "a_nrrd.nrrd"])
+@pytest.mark.parametrize(
+    "file", ["a.nii.gz", *(f"{axes}.nii.gz" for axes in TURNED), "oblique.nii", "a_nrrd.nrrd", "a_mha.mha"]
+)
 def test_mask_is_that_of_own_inference_on_the_voxels_of_the_scan(server, studies, model, file):
     assert_like_own_inference(server, file.split(".")[0], model, studies / file)
 
@@ -116,11 +124,15 @@ def test_one_labelled_case_is_learned_and_segmented_with(server, chests):
     assert_like_own_inference(server, "a", model, server.studies / "a.nii.gz")
 
 
-def test_two_labelled_cases_are_learned(server, chests):
+def test_two_labelled_cases_are_learned_with_all_options_that_the_server_offers(server, chests):
+    """3D Slicer sends each option back, of a list the first."""
     model = MODELS[1]
     save_label(server, chests["b"], "b", chests["b"].lesion > 0)
+    offered = server.get("/info/")["trainers"][model]["config"]
+    options = {name: value[0] if isinstance(value, list) else value for name, value in offered.items()}
+    assert options["model_filename"] == "model.pt"
     before = digest(server.weights(model))
-    assert server.train(model, max_epochs=2)["status"] == "DONE"
+    assert server.train(model, **(options | {"max_epochs": 2}))["status"] == "DONE"
     assert digest(server.weights(model)) != before
 
 

@@ -1,4 +1,5 @@
 import itertools
+import json
 import sys
 from pathlib import Path
 
@@ -31,6 +32,12 @@ def test_threads_wait_without_work_unless_told_otherwise(tmp_path):
     server = Server(tmp_path, "scans")
     assert server.environment({})["OMP_WAIT_POLICY"] == "PASSIVE"
     assert server.environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_pictures_are_not_offered(tmp_path):
+    extensions = json.loads(Server(tmp_path, "scans").environment({})["MONAI_LABEL_DATASTORE_FILE_EXT"])
+    assert "*.nii.gz" in extensions
+    assert "*.png" not in extensions
 
 
 def test_address_is_that_of_the_port(tmp_path):
