@@ -57,7 +57,7 @@ def measure_inference(
     slices: int = 16,
     repeats: int = 5,
     image_size: int = 352,
-    training_steps: int = 150,
+    training_steps: int = 500,
 ) -> list[InferenceCost]:
     """Run a network plainly and as its bundle does, in turns, on the same phantom slices.
 
@@ -90,7 +90,7 @@ def measure_means(
     slices: int = 16,
     repeats: int = 5,
     image_size: int = 352,
-    training_steps: int = 150,
+    training_steps: int = 500,
 ) -> list[InferenceCost]:
     """Measure the means of speed one after the other, each added to those before; see :func:`measure_inference`."""
     network, images = _network_and_slices(backbone, weights, slices, image_size, training_steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 __all__ = ["prepare_for_inference"]
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE_SIZE = 128
 ROUNDED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -79,23 +82,40 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 def _calls_of(network: nn.Module) -> list[_Call]:
-    """The functions that the network calls for one image, the last one standing for what it returns."""
+    """The functions that the network calls for one image, the last one standing for what it returns.
+
+    Empty for a network without 2D convolutions, and for one that does not take the example image.
+    """
     first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
     if first is None:
         return []
     image = first.weight.new_zeros(1, first.in_channels, EXAMPLE_SIZE, EXAMPLE_SIZE)
     recorder = _Recorder()
-    with torch.no_grad(), recorder:
-        result = network(image)
+    try:
+        with torch.no_grad(), recorder:
+            result = network(image)
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        logger.info("Batch norm is not folded: the network takes no image %s (%s).", tuple(image.shape), error)
+        return []
     return [*recorder.calls, _Call(prepare_for_inference, _tensors(result), None)]
 
 
 def _find_pairs(network: nn.Module, calls: list[_Call]) -> Iterator[tuple[nn.Conv2d, str]]:
-    """Convolutions whose result goes to a batch norm and nowhere else, with the name of the batch norm."""
+    """Convolutions whose result goes to a batch norm and nowhere else, with the name of the batch norm.
+
+    A layer that is called twice, or shares its weight with another one, is left out: its weight has no single norm.
+    """
     uses = Counter(id(tensor) for call in calls for tensor in call.inputs)
     makers = {id(call.result): call for call in calls}
-    named = network.named_modules()
-    owners = {id(module.weight): (name, module) for name, module in named if hasattr(module, "weight")}
+    named = [
+        (name, module) for name, module in network.named_modules(remove_duplicate=False) if hasattr(module, "weight")
+    ]
+    holders = Counter(id(module.weight) for _, module in named)
+    owners = {
+        id(module.weight): (name, module)
+        for name, module in named
+        if holders[id(module.weight)] == 1 and uses[id(module.weight)] == 1
+    }
     for call in calls:
         if call.function is not functional.batch_norm:
             continue

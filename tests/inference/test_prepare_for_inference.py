@@ -71,3 +71,47 @@ def test_what_cannot_be_folded_stays():
 def test_a_network_without_convolutions_is_left_alone():
     network = nn.Linear(2, 2)
     assert prepare_for_inference(network, "cpu", bf16=False) is network
+
+
+@pytest.mark.parametrize("norms", [1, 2])
+def test_a_convolution_that_is_called_twice_stays(norms):
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(2, 2, 3, padding=1)
+            self.norms = nn.ModuleList(nn.BatchNorm2d(2) for _ in range(norms))
+
+        def forward(self, image):
+            return self.norms[-1](self.conv(torch.relu(self.norms[0](self.conv(image)))))
+
+    assert_same_logits(with_statistics(Twice()))
+
+
+def test_a_norm_with_two_names_stays():
+    network = with_statistics(nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)))
+    network.extra = nn.ModuleList([network[1]])
+    network.forward = lambda image: network.extra[0](network[0](image))
+    image = torch.randn(1, 2, 16, 16)
+    with torch.no_grad():
+        expected = network(image)
+        assert torch.allclose(prepare_for_inference(network, "cpu", bf16=False)(image), expected, atol=1e-5)
+
+
+def test_a_network_for_another_size_keeps_its_norms():
+    class Fixed(nn.Sequential):
+        def forward(self, image):
+            if image.shape[-1] != 32:
+                raise ValueError("only 32 x 32")
+            return super().forward(image)
+
+    network = with_statistics(Fixed(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)))
+    assert_same_logits(network, size=32)
+    assert isinstance(network[1], nn.BatchNorm2d)
+
+
+def assert_same_logits(network, size=16):
+    image = torch.randn(1, 2, size, size)
+    with torch.no_grad():
+        expected = network(image)
+        prepared = prepare_for_inference(copy.deepcopy(network), "cpu", bf16=False)
+        assert torch.allclose(prepared(image), expected, atol=1e-5)
