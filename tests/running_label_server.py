@@ -12,8 +12,8 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-START_TIMEOUT_S = 240
-TRAINING_TIMEOUT_S = 600
+START_TIMEOUT_S = 600
+TRAINING_TIMEOUT_S = 900
 # Python imports this before all else, in the server and in the trainings that it starts.
 GUARD = """
 import os, socket

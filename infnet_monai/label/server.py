@@ -66,6 +66,7 @@ class Server:
         tools = str(Path(sys.executable).parent)
         return {
             **SHARED_CORES,
+            **VOLUMES,
             **variables,
             **OFFLINE,
             "PATH": os.pathsep.join([tools, variables.get("PATH", os.defpath)]),
