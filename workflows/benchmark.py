@@ -9,7 +9,7 @@ import torch
 import typer
 
 from infnet_monai.benchmarks.data import measure_data
-from infnet_monai.benchmarks.inference import measure_inference, measure_means
+from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.benchmarks.model import measure_models
 from infnet_monai.inference import supports_bf16
@@ -41,9 +41,8 @@ def inference(
     means: Annotated[bool, typer.Option("--means", help="Measure the means of speed one by one.")] = False,
 ) -> None:
     """Seconds per slice as a bundle runs its network, beside the plain forward pass; how alike the masks are."""
-    measure = measure_means if means else measure_inference
     for backbone in backbones or ["res2net50", "vgg16"]:
-        costs = measure(backbone, weights, slices, repeats)
+        costs = measure_inference(backbone, weights, slices, repeats, means=means)
         print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")
         print(pd.DataFrame([asdict(cost) for cost in costs]).round(4).to_string(index=False))
 

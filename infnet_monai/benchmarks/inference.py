@@ -24,7 +24,7 @@ from infnet_monai.networks.model_weights import load_model_weights
 from infnet_monai.transforms.load import load_upright
 from infnet_monai.transforms.window import lung_window
 
-__all__ = ["InferenceCost", "measure_inference", "measure_means"]
+__all__ = ["InferenceCost", "measure_inference"]
 
 SLICE_BATCH = 8  # as in the bundles' inference.json
 PHANTOM_SIZE, TRAINING_SIZE, TRAINING_BATCH = 256, 128, 4
@@ -58,6 +58,7 @@ def measure_inference(
     repeats: int = 5,
     image_size: int = 352,
     training_steps: int = 500,
+    means: bool = False,
 ) -> list[InferenceCost]:
     """Run a network plainly and as its bundle does, in turns, on the same phantom slices.
 
@@ -71,35 +72,27 @@ def measure_inference(
         repeats: Number of turns.
         image_size: Height and width of the slices.
         training_steps: Length of that training.
+        means: Measure the means of speed, too, each added to those before.
 
     Returns:
         The plain way first, then the bundle's.
     """
     network, images = _network_and_slices(backbone, weights, slices, image_size, training_steps)
     volume = images.movedim(0, -1)[None]
-    return _measure(
-        {"plain": _one_by_one(network, images), "bundle": _as_bundle(network, volume, supports_bf16("cpu"))},
-        slices,
-        repeats,
-    )
+    ways: dict[str, Run] = {"plain": _one_by_one(network, images)}
+    if means:
+        ways |= _means_one_by_one(network, images, volume)
+    else:
+        ways["bundle"] = _as_bundle(network, volume, supports_bf16("cpu"))
+    return _measure(ways, slices, repeats)
 
 
-def measure_means(
-    backbone: str,
-    weights: str | Path | None = None,
-    slices: int = 16,
-    repeats: int = 5,
-    image_size: int = 352,
-    training_steps: int = 500,
-) -> list[InferenceCost]:
-    """Measure the means of speed one after the other, each added to those before; see :func:`measure_inference`."""
-    network, images = _network_and_slices(backbone, weights, slices, image_size, training_steps)
+def _means_one_by_one(network: nn.Module, images: Tensor, volume: Tensor) -> dict[str, Run]:
+    """Each means of speed added to those before."""
     last = copy.deepcopy(network).to(memory_format=torch.channels_last)
     folded = prepare_for_inference(copy.deepcopy(network), "cpu", bf16=False)
     rounded = prepare_for_inference(copy.deepcopy(network), "cpu", bf16=True)
-    volume = images.movedim(0, -1)[None]
-    ways = {
-        "plain": _one_by_one(network, images),
+    return {
         "channels last": _one_by_one(last, images),
         "+ batch norm folded": _one_by_one(folded, images),
         "+ bf16 autocast": _one_by_one(folded, images, bf16=True),
@@ -107,7 +100,6 @@ def measure_means(
         "+ batches of 8: the bundle": _as_bundle(network, volume, bf16=True),
         "the bundle in fp32": _as_bundle(network, volume, bf16=False),
     }
-    return _measure(ways, slices, repeats)
 
 
 def _one_by_one(network: nn.Module, images: Tensor, bf16: bool = False) -> Run:

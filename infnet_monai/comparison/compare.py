@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +12,18 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from infnet_monai.comparison.folds import deal_folds, foldable_items, write_folds
 from infnet_monai.comparison.options import ComparisonOptions
+from infnet_monai.comparison.output_folder import claim_output_dir
 from infnet_monai.comparison.outputs import write_outputs
 from infnet_monai.comparison.plan import Run, check_run, plan_runs
+from infnet_monai.comparison.progress import stage_bar
 from infnet_monai.comparison.results import read_result
 from infnet_monai.comparison.runs import RunFailed, complete_run
 from infnet_monai.data.datalist import load_datalist
 from infnet_monai.errors import InputError
-from infnet_monai.run_record import write_json
 
 __all__ = ["Comparison", "compare"]
 
 logger = logging.getLogger(__name__)
-
-MARKER = "comparison.json"
-TERMINAL_INTERVAL_S = 1.0
-LOG_INTERVAL_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,8 @@ def compare(options: ComparisonOptions) -> Comparison:
     """
     _check_data(options)
     runs = plan_runs(options)
-    _claim_output_dir(options.output_dir)
+    description = "Folder of a comparison; index.html shows its results"
+    claim_output_dir(options.output_dir, "comparison", description)
     for run in runs:
         check_run(run, options.retrain)
     if options.folds is not None:
@@ -81,19 +78,14 @@ def _check_data(options: ComparisonOptions) -> None:
             ) from error
 
 
-def _claim_output_dir(folder: Path) -> None:
-    if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: exists and is not the folder of a comparison; name another output folder")
-    write_json({"description": "Folder of a comparison; index.html shows its results"}, folder / MARKER)
-
-
 def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
     """Complete the runs one after the other, with the time left estimated from the epochs done so far."""
     problems = {}
     to_do = [run for run in runs if not run.record.is_file()]
     if len(to_do) < len(runs):
         logger.info("%d of %d runs were finished before.", len(runs) - len(to_do), len(runs))
-    with logging_redirect_tqdm(), _progress_bar(to_do) as bar:
+    epochs = sum(run.epochs - run.completed_epochs() for run in to_do)
+    with logging_redirect_tqdm(), stage_bar("", epochs, 0, "epoch", disable=not to_do) as bar:
         for position, run in enumerate(to_do, start=1):
             bar.set_description(f"{run.name} ({position}/{len(to_do)})")
             count = _EpochCount(run, bar)
@@ -107,18 +99,6 @@ def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
                 logger.error("%s: %s", run.name, error)
             count.end()
     return problems
-
-
-def _progress_bar(to_do: Sequence[Run]) -> tqdm:
-    interval_s = TERMINAL_INTERVAL_S if sys.stderr.isatty() else LOG_INTERVAL_S
-    return tqdm(
-        total=sum(run.epochs - run.completed_epochs() for run in to_do),
-        unit="epoch",
-        smoothing=0,  # the mean over all epochs, since those of one network take much longer than those of another
-        mininterval=interval_s,
-        maxinterval=interval_s,
-        disable=not to_do,
-    )
 
 
 class _EpochCount:

@@ -9,7 +9,6 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from infnet_monai.bundle.make import BUNDLES
 from infnet_monai.comparison.baselines import BASELINE_RECIPE, baseline_overrides
 from infnet_monai.errors import InputError
 
@@ -83,5 +82,5 @@ def _find_bundle(name: str, bundles_dir: Path) -> Method:
         if (folder / "configs" / TRAIN).is_file():
             folder = folder.resolve()
             return Method(folder.name, folder)
-    known = ", ".join(entry.name for entry in BUNDLES)
+    known = ", ".join(sorted(path.parents[1].name for path in bundles_dir.glob(f"*/configs/{TRAIN}")))
     raise InputError(f"bundle {name!r}: not in {bundles_dir}, nor a folder with configs/{TRAIN}; there are {known}")

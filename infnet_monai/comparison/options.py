@@ -12,15 +12,15 @@ from typing import Any
 from infnet_monai.comparison.methods import Method
 from infnet_monai.errors import InputError
 
-__all__ = ["ComparisonOptions", "check_overrides", "parse_overrides"]
+__all__ = ["PLACES", "ComparisonOptions", "changed_options", "check_overrides", "parse_overrides"]
 
+# Items of a bundle that say where its runs read and write, or whether they go on.
+PLACES = ("bundle_root", "ckpt_dir", "output_dir", "resume", "section", "weights")
 SET_HERE = {
     "epochs": "give --epochs",
     "seed": "give --seeds",
     "dataset_dir": "give --dataset-dir",
-    **dict.fromkeys(
-        ("bundle_root", "ckpt_dir", "output_dir", "resume", "section", "weights"), "the comparison sets it itself"
-    ),
+    **dict.fromkeys(PLACES, "the comparison sets it itself"),
 }
 
 
@@ -57,11 +57,15 @@ class ComparisonOptions:
             raise InputError(f"epochs {self.epochs}: expected at least 1")
 
 
-def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
+def parse_overrides(pairs: Sequence[str], set_here: Mapping[str, str] = SET_HERE) -> dict[str, Any]:
     """Read ``NAME=VALUE`` pairs; values are JSON, anything else is text.
 
+    Args:
+        pairs: What was given.
+        set_here: Names that cannot be overridden, with what to do instead.
+
     Raises:
-        InputError: A pair has no name or no value, or names what the comparison sets itself.
+        InputError: A pair has no name or no value, or names what cannot be overridden.
 
     Example:
         >>> parse_overrides(["image_size=[64,64]", "pretrained=false", "intensity=hu"])
@@ -72,8 +76,8 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
         name, sign, text = pair.partition("=")
         if not name or not sign:
             raise InputError(f"override {pair!r}: expected NAME=VALUE, e.g. image_size=[64,64]")
-        if name in SET_HERE:
-            raise InputError(f"override {pair!r}: {SET_HERE[name]}")
+        if name in set_here:
+            raise InputError(f"override {pair!r}: {set_here[name]}")
         try:
             overrides[name] = json.loads(text)
         except ValueError:
@@ -97,3 +101,23 @@ def check_overrides(overrides: Mapping[str, Any], config: Mapping[str, Any], sou
         if top not in config:
             close = difflib.get_close_matches(top, list(config), n=3) or sorted(config)
             raise InputError(f"override {name!r}: {source} has no such item; did you mean {', '.join(close)}?")
+
+
+def changed_options(before: Mapping[str, Any], now: Mapping[str, Any], facts: str, shown: int) -> list[str]:
+    """Compare two configurations; return the items that differ, in words.
+
+    Args:
+        before: The earlier one.
+        now: The one at hand.
+        facts: Item of both that holds further items.
+        shown: Letters of each value that are shown.
+    """
+    then, new = (
+        {name: value for name, value in {**config, **config[facts]}.items() if name != facts}
+        for config in (before, now)
+    )
+    return [
+        f"{name}: {json.dumps(then.get(name))[:shown]} then, {json.dumps(new.get(name))[:shown]} now"
+        for name in {**then, **new}
+        if then.get(name) != new.get(name)
+    ]

@@ -12,11 +12,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from infnet_monai.comparison.folds import fold_dir
 from infnet_monai.comparison.methods import EVALUATE, Method
-from infnet_monai.comparison.options import ComparisonOptions, check_overrides
+from infnet_monai.comparison.options import ComparisonOptions, changed_options, check_overrides
+from infnet_monai.comparison.training_folder import TrainingFolder
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
 from infnet_monai.run_record import file_sha256
@@ -25,11 +24,13 @@ __all__ = ["Run", "check_run", "plan_runs"]
 
 logger = logging.getLogger(__name__)
 
+# Item of a run's configuration with what is no option of the bundle, but must stay the same.
+FACTS = "comparison"
 FINAL_MODEL = {"best_model#_target_": "infnet_monai.comparison.final_model.FinalModel"}
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(TrainingFolder):
     """One training and its evaluation.
 
     Args:
@@ -58,34 +59,9 @@ class Run:
         return f"{self.method.name}, seed {self.seed}" + ("" if self.fold is None else f", fold {self.fold}")
 
     @property
-    def config_path(self) -> Path:
-        """The options that the run was started with."""
-        return self.folder / "config.json"
-
-    @property
-    def log(self) -> Path:
-        """What the bundle's processes wrote."""
-        return self.folder / "log.txt"
-
-    @property
     def record(self) -> Path:
         """Written once the run is evaluated."""
         return self.folder / "finished.json"
-
-    @property
-    def training_record(self) -> Path:
-        """Written by the bundle once the training is finished."""
-        return self.folder / "training" / "run.json"
-
-    @property
-    def curve(self) -> Path:
-        """The learning curve."""
-        return self.folder / "training" / "metrics.csv"
-
-    @property
-    def last_state(self) -> Path:
-        """What an interrupted training goes on from."""
-        return self.folder / "models" / "last.pth"
 
     @property
     def evaluation(self) -> Path:
@@ -93,13 +69,8 @@ class Run:
         return self.folder / "test"
 
     def completed_epochs(self) -> int:
-        """Epochs of the learning curve so far."""
-        if self.training_record.is_file():
-            return self.epochs
-        try:
-            return int(pd.read_csv(self.curve)["epoch"].iloc[-1])
-        except (OSError, ValueError, KeyError, IndexError):  # not there yet, or just being written
-            return 0
+        """Epochs of the learning curve so far, all of them once the training is finished."""
+        return self.epochs if self.training_record.is_file() else super().completed_epochs()
 
 
 def plan_runs(options: ComparisonOptions) -> list[Run]:
@@ -141,7 +112,7 @@ def _run_config(
         **options.overrides,
         **({"epochs": options.epochs} if options.epochs else {}),
         "seed": seed,
-        "comparison": {
+        FACTS: {
             "bundle": method.bundle.name,
             **{f"sha256 of {file.name}": file_sha256(file) for file in files},
             f"sha256 of {DATALIST_NAME}": datalist_sha256,
@@ -163,7 +134,8 @@ def check_run(run: Run, retrain: bool) -> None:
     """
     if not run.config_path.is_file() or not (run.last_state.is_file() or run.training_record.is_file()):
         return
-    changed = _changed_items(json.loads(run.config_path.read_text(encoding="utf-8")), run.config)
+    before = json.loads(run.config_path.read_text(encoding="utf-8"))
+    changed = changed_options(before, run.config, FACTS, shown=40)
     if not changed:
         return
     if not retrain:
@@ -174,13 +146,3 @@ def check_run(run: Run, retrain: bool) -> None:
     earlier = run.folder.with_name(f"earlier-{time.strftime('%Y%m%d-%H%M%S')}-{run.folder.name}")
     os.rename(run.folder, earlier)
     logger.info("%s: trained anew, since options have changed (%s); kept in %s", run.name, "; ".join(changed), earlier)
-
-
-def _changed_items(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The items that differ, in words."""
-    then, new = ({**config, **config["comparison"], "comparison": None} for config in (before, now))
-    return [
-        f"{name}: {json.dumps(then.get(name))[:40]} then, {json.dumps(new.get(name))[:40]} now"
-        for name in {**then, **new}
-        if then.get(name) != new.get(name)
-    ]

@@ -43,7 +43,7 @@ def complete_run(run: Run, poll: Callable[[], None]) -> None:
     _run_workflow(run, "evaluating", poll)
     record = {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "weights_sha256": file_sha256(run.folder / "models" / "model.pt"),
+        "weights_sha256": file_sha256(run.weights),
         "versions": package_versions(),
     }
     write_json(record, run.record)

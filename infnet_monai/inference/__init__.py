@@ -3,6 +3,7 @@
 from infnet_monai.inference.autocast import AutocastInferer, supports_bf16
 from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
 from infnet_monai.inference.network import load_network
+from infnet_monai.inference.prepared_inferer import PreparedInferer
 from infnet_monai.inference.scan_dataset import SCAN_ROOT, ScanDataset, name_by_scan
 from infnet_monai.inference.scans import ScanSource, find_scans
 from infnet_monai.inference.segmentation import Segmentation
@@ -17,6 +18,7 @@ __all__ = [
     "BatchResult",
     "GridWriter",
     "LesionStatistics",
+    "PreparedInferer",
     "ScanDataset",
     "ScanSource",
     "Segmentation",

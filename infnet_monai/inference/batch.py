@@ -162,10 +162,9 @@ class _Batch:
             result = self._run_network(scan, timer)
             with timer.stage("numbers"):
                 record = _record_of(result, scan.name, made_by)
-                lesions, lungs = result.upright(result.mask), result.upright(result.lungs)
+                upright = UprightScan(result.upright_image, result.upright_mask, result.upright_lungs, result.intensity)
             if self.options.dicom_seg and not scan.is_dicom:
                 record["warnings"].append("no DICOM SEG: the scan is not a DICOM series")
-            upright = UprightScan(result.upright_image, lesions, lungs, result.intensity)
             write_results(result, upright, files, scan, record, timer)
         finally:
             for stage, seconds in timer.seconds.items():

@@ -53,6 +53,16 @@ class ScanFiles:
         return self.path("_lungs.nii.gz")
 
     @property
+    def probability_map(self) -> Path:
+        """Probabilities, float32."""
+        return self.path("_probability.nii.gz")
+
+    @property
+    def segmentation_object(self) -> Path:
+        """DICOM SEG."""
+        return self.path("_infection.dcm")
+
+    @property
     def record(self) -> Path:
         """Numbers and facts as JSON; written last, so that it marks a finished scan."""
         return self.path(".json")
@@ -64,8 +74,12 @@ class ScanFiles:
 
     def all(self) -> list[Path]:
         """Every file of the scan, the record last."""
-        optional = {"_probability.nii.gz": self.probability, "_infection.dcm": self.dicom_seg, ".png": self.picture}
-        return [self.mask, self.lungs, *(self.path(end) for end, wanted in optional.items() if wanted), self.record]
+        optional = (
+            (self.probability_map, self.probability),
+            (self.segmentation_object, self.dicom_seg),
+            (self.contact_sheet, self.picture),
+        )
+        return [self.mask, self.lungs, *(path for path, wanted in optional if wanted), self.record]
 
     def read_finished(self, made_by: Mapping[str, Any]) -> dict[str, Any] | None:
         """Record of the scan where an earlier run has finished it, else None.
@@ -144,8 +158,8 @@ def _write_masks(result: Segmentation, files: ScanFiles, scan: ScanSource, bundl
     write_volume(result.mask, result.affine, files.mask)
     write_volume(result.lungs, result.affine, files.lungs)
     if files.probability:
-        write_volume(result.probability, result.affine, files.path("_probability.nii.gz"))
+        write_volume(result.probability, result.affine, files.probability_map)
     if files.dicom_seg:
         algorithm, version = bundle.rsplit(" ", 1)
-        target = files.path("_infection.dcm")
+        target = files.segmentation_object
         write_dicom_seg(result.mask, result.affine, scan.path, target, scan.series, algorithm, version)

@@ -49,7 +49,17 @@ class Segmentation:
     def statistics(self) -> LesionStatistics:
         """Volumes and shares of lesions and lungs."""
         image_hu = self.upright_image[0].numpy() if self.intensity == "hu" else None
-        return measure_lesions(self.upright(self.mask), self.affine, self.upright(self.lungs), image_hu)
+        return measure_lesions(self.upright_mask, self.affine, self.upright_lungs, image_hu)
+
+    @cached_property
+    def upright_mask(self) -> NDArray[np.uint8]:
+        """The mask on the voxels ``(H, W, D)`` of ``upright_image``."""
+        return self.upright(self.mask)
+
+    @cached_property
+    def upright_lungs(self) -> NDArray[np.uint8]:
+        """The lungs on the voxels ``(H, W, D)`` of ``upright_image``."""
+        return self.upright(self.lungs)
 
     def upright(self, volume: ArrayLike) -> NDArray:
         """Turn a volume ``(X, Y, Z)`` such as ``mask`` to the voxels ``(H, W, D)`` of ``upright_image``."""

@@ -112,7 +112,7 @@ class Segmenter:
             restored = self._restoring({"image": item["image"], "pred": logits[0].cpu()})
             mask = restored["pred"]
             lungs = turned(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
-        sought = bool(torch.is_nonzero(torch.as_tensor(item["lungs"].any())))
+        found = bool(item["lungs"].any())
         return Segmentation(
             mask=mask[0].numpy(),
             probability=restored["probability"][0].numpy(),
@@ -120,7 +120,7 @@ class Segmenter:
             affine=mask.affine.numpy(),
             upright_image=item["upright"],
             intensity=item["image"].meta["intensity"],
-            warnings=() if sought or not self.settings["lung_crop"] else (NO_LUNGS,),
+            warnings=() if found or not self.settings["lung_crop"] else (NO_LUNGS,),
         )
 
     def _prepare(self, item: dict[Any, Any], timer: StageTimer) -> dict[Any, Any]:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from infnet_monai.comparison.child import bundle_command, last_words, run_child
 from infnet_monai.comparison.methods import Method
-from infnet_monai.semi.progress import stage_bar
+from infnet_monai.comparison.progress import stage_bar
+from infnet_monai.comparison.training_folder import TrainingFolder
 from infnet_monai.semi.stage import claim_stage
 
 __all__ = ["BundleTraining", "TrainingFailed", "complete_training"]
@@ -25,7 +24,7 @@ class TrainingFailed(RuntimeError):
 
 
 @dataclass(frozen=True)
-class BundleTraining:
+class BundleTraining(TrainingFolder):
     """One training of a bundle.
 
     Args:
@@ -48,33 +47,6 @@ class BundleTraining:
     overlay: str | None = None
     init_weights: Path | None = None
 
-    @property
-    def weights(self) -> Path:
-        """The trained model."""
-        return self.folder / "models" / "model.pt"
-
-    @property
-    def last_state(self) -> Path:
-        """What an interrupted training goes on from."""
-        return self.folder / "models" / "last.pth"
-
-    @property
-    def record(self) -> Path:
-        """Written by the bundle once the training is finished."""
-        return self.folder / "training" / "run.json"
-
-    @property
-    def log(self) -> Path:
-        """What the bundle's process wrote."""
-        return self.folder / "log.txt"
-
-    def completed_epochs(self) -> int:
-        """Epochs of the learning curve so far."""
-        try:
-            return int(pd.read_csv(self.folder / "training" / "metrics.csv")["epoch"].iloc[-1])
-        except (OSError, ValueError, KeyError, IndexError):  # not there yet, or just being written
-            return 0
-
 
 def complete_training(training: BundleTraining) -> Path:
     """Train, unless that has been done; an interrupted training goes on from its last epoch.
@@ -90,7 +62,7 @@ def complete_training(training: BundleTraining) -> Path:
         TrainingFailed: The process ended with an error; the message is its last line and the log's path.
     """
     config_path = claim_stage(training.folder, training.config)
-    if training.record.is_file():
+    if training.training_record.is_file():
         logger.info("%s: finished before.", training.title)
         return training.weights
     command = _command(training, config_path)

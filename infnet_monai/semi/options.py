@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infnet_monai.comparison.methods import Method
-from infnet_monai.comparison.options import check_overrides, parse_overrides
+from infnet_monai.comparison.options import PLACES, check_overrides, parse_overrides
 from infnet_monai.errors import InputError
 
 __all__ = ["PropagationOptions", "parse_bundle_overrides"]
@@ -19,9 +19,7 @@ SET_HERE = {
     "seed": "give --seed",
     "dataset_dir": "give --dataset-dir",
     "init_weights": "give --weights",
-    **dict.fromkeys(
-        ("bundle_root", "ckpt_dir", "output_dir", "resume", "section", "weights"), "the propagation sets it itself"
-    ),
+    **dict.fromkeys(PLACES, "the propagation sets it itself"),
 }
 # The rate that the bundles' training ends with, after its decay.
 ROUND_RATE = 0.1
@@ -107,8 +105,4 @@ def parse_bundle_overrides(pairs: Sequence[str]) -> dict[str, Any]:
         >>> parse_bundle_overrides(["image_size=[64,64]", "pretrained=false"])
         {'image_size': [64, 64], 'pretrained': False}
     """
-    for pair in pairs:
-        name = pair.partition("=")[0]
-        if name in SET_HERE:
-            raise InputError(f"override {pair!r}: {SET_HERE[name]}")
-    return parse_overrides(pairs)
+    return parse_overrides(pairs, SET_HERE)

@@ -9,9 +9,10 @@ from typing import Any
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from infnet_monai.comparison.output_folder import claim_output_dir
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
-from infnet_monai.run_record import file_sha256, write_json
+from infnet_monai.run_record import file_sha256
 from infnet_monai.semi.bundle_training import BundleTraining, complete_training
 from infnet_monai.semi.options import PropagationOptions
 from infnet_monai.semi.picture_axes import axes_of_pictures
@@ -26,8 +27,6 @@ from infnet_monai.semi.unlabelled import (
 )
 
 __all__ = ["Propagation", "propagate_labels"]
-
-MARKER = "propagation.json"
 
 Groups = Sequence[Sequence[Mapping[str, Any]]]
 
@@ -58,7 +57,8 @@ def propagate_labels(options: PropagationOptions) -> Propagation:
         TrainingFailed: A training ended with an error.
     """
     groups = _check_data(options)
-    _claim_output_dir(options.output_dir)
+    description = "Folder of a propagation: pseudo labels and models"
+    claim_output_dir(options.output_dir, "propagation", description)
     items = [item for group in groups for item in group]
     with logging_redirect_tqdm():
         weights = options.weights or complete_training(_training_on_labelled(options))
@@ -82,12 +82,6 @@ def _check_data(options: PropagationOptions) -> Groups:
     items = [pseudo_item(picture, axes[picture], options.output_dir) for picture in pictures]
     check_unlabelled(items, labelled, options.bundle_value("intensity"))
     return deal_groups(items, options.group_size, options.seed)
-
-
-def _claim_output_dir(folder: Path) -> None:
-    if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: exists and is not the folder of a propagation; name another output folder")
-    write_json({"description": "Folder of a propagation: pseudo labels and models"}, folder / MARKER)
 
 
 def _training_on_labelled(options: PropagationOptions) -> BundleTraining:

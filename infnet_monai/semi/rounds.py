@@ -15,6 +15,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from infnet_monai.atomic_write import atomic_write
+from infnet_monai.comparison.progress import stage_bar
 from infnet_monai.errors import InputError
 from infnet_monai.handlers.checkpoints import save_atomically
 from infnet_monai.run_record import package_versions, write_json
@@ -22,7 +23,6 @@ from infnet_monai.semi.fine_tuner import FineTuner
 from infnet_monai.semi.label_predictor import LabelPredictor
 from infnet_monai.semi.label_sheet import draw_label_sheet
 from infnet_monai.semi.options import PropagationOptions
-from infnet_monai.semi.progress import stage_bar
 from infnet_monai.semi.pseudo_labels import write_label, write_pseudo_datalist
 from infnet_monai.semi.stage import FACTS
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from infnet_monai.comparison.options import changed_options
 from infnet_monai.errors import InputError
 from infnet_monai.run_record import write_json
 
@@ -34,19 +35,11 @@ def claim_stage(folder: Path, config: Mapping[str, Any]) -> Path:
     if not path.is_file():
         write_json(config, path)
         return path
-    then, now = _flat(json.loads(path.read_text(encoding="utf-8"))), _flat(json.loads(json.dumps(config)))
-    changed = [
-        f"{name}: {json.dumps(then.get(name))[:60]} then, {json.dumps(now.get(name))[:60]} now"
-        for name in {**then, **now}
-        if then.get(name) != now.get(name)
-    ]
+    before = json.loads(path.read_text(encoding="utf-8"))
+    changed = changed_options(before, json.loads(json.dumps(config)), FACTS, shown=60)
     if changed:
         raise InputError(
             f"{folder}: was run with other options ({'; '.join(changed)}); give those again, remove this folder to do "
             "its work anew, or name another output folder"
         )
     return path
-
-
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**config, **config[FACTS]}.items() if name != FACTS}

@@ -32,7 +32,7 @@ def test_overlay_lies_over_the_bundle_and_a_baseline_over_both(tmp_path):
 @pytest.mark.parametrize(
     ("bundles", "baselines", "message"),
     [
-        (["vgg17"], [], "bundle 'vgg17': not in .* there are infnet_res2net50"),
+        (["vgg17"], [], "bundle 'vgg17': not in .* there are infnet_efficientnet_lite0"),
         ([], ["transunet"], "baseline 'transunet': unknown; expected one of unet, "),
         (["vgg16", "infnet_vgg16"], [], "infnet_vgg16: named 2 times"),
         ([], [], "nothing to compare"),

@@ -5,9 +5,8 @@ import pytest
 import torch
 from monai.inferers import SimpleInferer
 
-from infnet_monai.inference import AutocastInferer
+from infnet_monai.inference import AutocastInferer, PreparedInferer
 from infnet_monai.inference.prepare import prepare_for_inference
-from infnet_monai.label import PreparedInferer
 from infnet_monai.networks import InfNet
 
 

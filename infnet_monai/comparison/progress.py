@@ -12,7 +12,7 @@ TERMINAL_INTERVAL_S = 1.0
 LOG_INTERVAL_S = 60.0
 
 
-def stage_bar(title: str, total: int, done: int, unit: str) -> tqdm:
+def stage_bar(title: str, total: int, done: int, unit: str, disable: bool = False) -> tqdm:
     """Make a bar with the time left, estimated from the mean over all steps of this process.
 
     Args:
@@ -20,8 +20,16 @@ def stage_bar(title: str, total: int, done: int, unit: str) -> tqdm:
         total: Steps of the whole stage.
         done: Steps that an earlier process has done.
         unit: What a step is.
+        disable: Show nothing.
     """
     interval_s = TERMINAL_INTERVAL_S if sys.stderr.isatty() else LOG_INTERVAL_S
     return tqdm(
-        desc=title, total=total, initial=done, unit=unit, smoothing=0, mininterval=interval_s, maxinterval=interval_s
+        desc=title,
+        total=total,
+        initial=done,
+        unit=unit,
+        smoothing=0,  # the mean over all steps, since those of one network take much longer than those of another
+        mininterval=interval_s,
+        maxinterval=interval_s,
+        disable=disable,
     )
