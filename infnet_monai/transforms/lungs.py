@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from infnet_monai.transforms.lung_sides import LEFT, RIGHT, label_sides
 
 __all__ = ["LungMask", "find_lungs"]
 
-WORKING_PIXEL_MM = 1.5  # lungs are found on pixels of about this size, whatever the scan's
+WORKING_VOXEL_MM = 1.5  # lungs are found on voxels of about this size, whatever the scan's; thicker slices stay
 AIR_HU, TISSUE_HU = -1000.0, 0.0
 OUTSIDE_AIR_BELOW_HU = -960.0  # lung cut by the border of the image is brighter than the air around the patient
 PADDING_BELOW_HU = -1200.0  # scanners write -2000 or -3024 outside the circle of reconstruction
@@ -70,32 +71,31 @@ def find_lungs(volume: NDArray, spacing_mm: tuple[float, float, float], intensit
     Returns:
         The lungs on the grid of `volume`; empty where there are none.
     """
-    factors = (_reduction(spacing_mm[0]), _reduction(spacing_mm[1]))
+    factors = _reduction(volume.shape, spacing_mm)
     pixel_mm = float(np.sqrt(factors[0] * spacing_mm[0] * factors[1] * spacing_mm[1]))
     labels = _find_on_working_grid(_reduce(volume, factors), pixel_mm, intensity == "hu")
     return LungMask(_enlarge(labels, factors, volume.shape))
 
 
-def _reduction(spacing_mm: float) -> int:
-    return max(1, round(WORKING_PIXEL_MM / spacing_mm))
+def _reduction(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> list[int]:
+    return [min(size, max(1, round(WORKING_VOXEL_MM / mm))) for size, mm in zip(shape, spacing_mm, strict=True)]
 
 
-def _reduce(volume: NDArray, factors: tuple[int, int]) -> Image:
-    """Mean over blocks of pixels; rows and columns that fill no block are left out."""
-    rows, columns = (size // factor for size, factor in zip(volume.shape, factors, strict=False))
-    image = np.zeros((rows, columns, volume.shape[2]), dtype=np.float32)
-    for i in range(factors[0]):
-        for j in range(factors[1]):
-            image += volume[i : rows * factors[0] : factors[0], j : columns * factors[1] : factors[1]]
-    image /= factors[0] * factors[1]
+def _reduce(volume: NDArray, factors: Sequence[int]) -> Image:
+    """Mean over blocks of voxels; what fills no block at the end of an axis is left out."""
+    blocks = [size // factor for size, factor in zip(volume.shape, factors, strict=True)]
+    image = np.zeros(blocks, dtype=np.float32)
+    for start in np.ndindex(*factors):
+        image += volume[tuple(slice(i, n * f, f) for i, n, f in zip(start, blocks, factors, strict=True))]
+    image /= np.prod(factors)
     return image
 
 
-def _enlarge(labels: NDArray[np.uint8], factors: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    enlarged = np.zeros(shape, dtype=np.uint8)
-    blocks = labels.repeat(factors[0], axis=0).repeat(factors[1], axis=1)
-    enlarged[: blocks.shape[0], : blocks.shape[1]] = blocks
-    return enlarged
+def _enlarge(labels: NDArray[np.uint8], factors: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Repeat the labels of blocks; what fills no block has the labels of the last one."""
+    for axis, (factor, size) in enumerate(zip(factors, shape, strict=True)):
+        labels = labels.take(np.minimum(np.arange(size) // factor, labels.shape[axis] - 1), axis)
+    return labels
 
 
 def _find_on_working_grid(image: Image, pixel_mm: float, is_hu: bool) -> NDArray[np.uint8]:

@@ -103,6 +103,17 @@ def test_fine_pixels_give_the_same_lungs_on_the_same_grid():
     assert dice(labels[..., 0] > 0, expected) > 0.98
 
 
+def test_thin_slices_give_the_same_lungs_on_the_same_grid():
+    thick = np.kron(make_chest(), np.ones((4, 4, 1), dtype=int))
+    thin = thick[..., [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]]  # not a multiple of the working grid
+
+    labels = find_lungs(thin, (0.75, 0.75, 0.5)).labels
+
+    assert labels.shape == thin.shape
+    expected = np.kron(RIGHT_LUNG | LEFT_LUNG, np.ones((4, 4), dtype=bool))
+    assert all(dice(labels[..., k] > 0, expected) > 0.98 for k in range(11))
+
+
 def make_leg():
     leg = np.full(ROWS.shape, AIR)
     leg[ellipse(35, 25, 18, 18) | ellipse(35, 65, 18, 18)] = TISSUE
