@@ -45,6 +45,7 @@ def segment(
         str, typer.Option(help="What the numbers are: auto, hu, grey (0-255) or unit (0-1).")
     ] = "auto",
     lung_crop: Annotated[bool, typer.Option(help="Find the lungs and look only there.")] = True,
+    flips: Annotated[bool, typer.Option("--flips", help="Average with the mirrored slices; twice the time.")] = False,
     probability: Annotated[bool, typer.Option("--probability", help="Write the probability map, too.")] = False,
     dicom_seg: Annotated[bool, typer.Option("--dicom-seg", help="Write a DICOM SEG for DICOM series.")] = False,
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
@@ -54,7 +55,9 @@ def segment(
     logging.basicConfig(format="%(levelname)s: %(message)s")
     options = BatchOptions(probability, dicom_seg, report, overwrite)
     try:
-        segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, lung_crop=lung_crop)
+        segmenter = Segmenter(
+            bundle, device, weights, threshold=threshold, intensity=intensity, lung_crop=lung_crop, flips=flips
+        )
         with logging_redirect_tqdm():
             result = segment_scans(inputs, output, segmenter, options)
     except InputError as error:

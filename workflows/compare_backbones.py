@@ -62,6 +62,9 @@ def compare_backbones(
     epochs: Annotated[int | None, typer.Option(help="Length of training (default: the bundles').")] = None,
     override: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for every run; values are JSON.")] = None,
     overlay: Annotated[str | None, typer.Option(help="Second config file in each bundle's configs folder.")] = None,
+    evaluation_overlay: Annotated[
+        str | None, typer.Option("--evaluation-overlay", "--evaluation_overlay", help="The same for the evaluation.")
+    ] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train anew where options have changed.")] = False,
 ) -> None:
     """Train every bundle, evaluate it, and write tables, figures and index.html; status 1 if a run failed."""
@@ -81,6 +84,7 @@ def compare_backbones(
             epochs=epochs,
             overrides=parse_overrides(override or []),
             overlay=overlay,
+            evaluation_overlay=evaluation_overlay,
             retrain=retrain,
         )
         comparison = compare(options)

@@ -26,7 +26,7 @@ from infnet_monai.transforms.window import lung_window
 
 __all__ = ["InferenceCost", "measure_inference"]
 
-SLICE_BATCH = 8  # as in the bundles' inference.json
+SLICE_BATCH = 4  # as in the bundles' inference.json
 PHANTOM_SIZE, TRAINING_SIZE, TRAINING_BATCH = 256, 128, 4
 
 Run = Callable[[], Tensor]
@@ -97,7 +97,7 @@ def _means_one_by_one(network: nn.Module, images: Tensor, volume: Tensor) -> dic
         "+ batch norm folded": _one_by_one(folded, images),
         "+ bf16 autocast": _one_by_one(folded, images, bf16=True),
         "+ weights rounded once": _one_by_one(rounded, images, bf16=True),
-        "+ batches of 8: the bundle": _as_bundle(network, volume, bf16=True),
+        f"+ batches of {SLICE_BATCH}: the bundle": _as_bundle(network, volume, bf16=True),
         "the bundle in fp32": _as_bundle(network, volume, bf16=False),
     }
 

@@ -81,7 +81,7 @@ def _check_data(options: ComparisonOptions) -> None:
 def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
     """Complete the runs one after the other, with the time left estimated from the epochs done so far."""
     problems = {}
-    to_do = [run for run in runs if not run.record.is_file()]
+    to_do = [run for run in runs if not run.finished]
     if len(to_do) < len(runs):
         logger.info("%d of %d runs were finished before.", len(runs) - len(to_do), len(runs))
     epochs = sum(run.epochs - run.completed_epochs() for run in to_do)

@@ -40,10 +40,24 @@ class Method:
         Raises:
             InputError: A file is missing.
         """
-        files = [self.bundle / "configs" / name for name in (TRAIN, *([overlay] if overlay else []))]
+        return self._files(TRAIN, overlay)
+
+    def evaluation_files(self, overlay: str | None = None) -> list[Path]:
+        """Files that go over :meth:`config_files` for the evaluation, the later over the earlier.
+
+        Args:
+            overlay: Name of a second file in the bundle's configs folder.
+
+        Raises:
+            InputError: A file is missing.
+        """
+        return self._files(EVALUATE, overlay)
+
+    def _files(self, main: str, overlay: str | None) -> list[Path]:
+        files = [self.bundle / "configs" / name for name in (main, *([overlay] if overlay else []))]
         for file in files:
             if not file.is_file():
-                raise InputError(f"{file}: no such file; {self.name} needs it for training")
+                raise InputError(f"{file}: no such file; {self.name} needs it")
         return files
 
     def config(self, overlay: str | None = None) -> dict[str, Any]:

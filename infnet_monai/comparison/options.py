@@ -37,6 +37,7 @@ class ComparisonOptions:
         epochs: Length of training; None for what the bundles say.
         overrides: Config items handed on to every run.
         overlay: Name of a second config file in each bundle's configs folder.
+        evaluation_overlay: The same for the evaluation.
         retrain: Train those anew whose options have changed, instead of refusing.
     """
 
@@ -48,6 +49,7 @@ class ComparisonOptions:
     epochs: int | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     overlay: str | None = None
+    evaluation_overlay: str | None = None
     retrain: bool = False
 
     def __post_init__(self) -> None:

@@ -100,6 +100,7 @@ def _facts(options: ComparisonOptions) -> dict[str, object]:
         "folds": options.folds or "none",
         "epochs": options.epochs or "as in the bundles",
         "overlay": options.overlay or "none",
+        "overlay of the evaluation": options.evaluation_overlay or "none",
         "overrides": ", ".join(f"{name}={value}" for name, value in options.overrides.items()) or "none",
         **package_versions(),
     }

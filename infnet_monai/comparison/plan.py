@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infnet_monai.comparison.folds import fold_dir
-from infnet_monai.comparison.methods import EVALUATE, Method
+from infnet_monai.comparison.methods import Method
 from infnet_monai.comparison.options import ComparisonOptions, changed_options, check_overrides
 from infnet_monai.comparison.training_folder import TrainingFolder
 from infnet_monai.data.datalist import DATALIST_NAME
@@ -39,7 +39,8 @@ class Run(TrainingFolder):
         fold: Of the cross-validation, from 1; None without one.
         folder: Holds everything of the run.
         dataset_dir: Folder of the ``dataset.json`` that it reads.
-        config_files: Of the bundle, the later over the earlier.
+        config_files: Of the bundle's training, the later over the earlier.
+        evaluation_files: Those that go over them in the evaluation.
         config: Config items that differ from the bundle's, and under ``comparison`` what else must stay the same.
         epochs: Length of the training.
     """
@@ -50,6 +51,7 @@ class Run(TrainingFolder):
     folder: Path
     dataset_dir: Path
     config_files: Sequence[Path]
+    evaluation_files: Sequence[Path]
     config: Mapping[str, Any]
     epochs: int
 
@@ -62,6 +64,19 @@ class Run(TrainingFolder):
     def record(self) -> Path:
         """Written once the run is evaluated."""
         return self.folder / "finished.json"
+
+    @property
+    def evaluation_facts(self) -> dict[str, str]:
+        """What the evaluation is done by: a run that was evaluated by something else is evaluated anew."""
+        return _hashes(self.evaluation_files)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is trained, and evaluated as is asked for now."""
+        if not self.record.is_file():
+            return False
+        record = json.loads(self.record.read_text(encoding="utf-8"))
+        return record["evaluation"] == self.evaluation_facts
 
     @property
     def evaluation(self) -> Path:
@@ -95,6 +110,7 @@ def plan_runs(options: ComparisonOptions) -> list[Run]:
                 folder=options.output_dir / "runs" / method.name / name,
                 dataset_dir=options.dataset_dir if fold is None else fold_dir(options.output_dir, fold),
                 config_files=method.config_files(options.overlay),
+                evaluation_files=method.evaluation_files(options.evaluation_overlay),
                 config=_run_config(method, options, seed, fold, datalist_sha256),
                 epochs=options.epochs or int(config["epochs"]),
             )
@@ -105,7 +121,6 @@ def plan_runs(options: ComparisonOptions) -> list[Run]:
 def _run_config(
     method: Method, options: ComparisonOptions, seed: int, fold: int | None, datalist_sha256: str
 ) -> dict[str, Any]:
-    files = [*method.config_files(options.overlay), method.bundle / "configs" / EVALUATE]
     return {
         **method.overrides,
         **({} if fold is None else FINAL_MODEL),
@@ -114,12 +129,16 @@ def _run_config(
         "seed": seed,
         FACTS: {
             "bundle": method.bundle.name,
-            **{f"sha256 of {file.name}": file_sha256(file) for file in files},
+            **_hashes(method.config_files(options.overlay)),
             f"sha256 of {DATALIST_NAME}": datalist_sha256,
             "fold": fold,
             "folds": options.folds,
         },
     }
+
+
+def _hashes(files: Sequence[Path]) -> dict[str, str]:
+    return {f"sha256 of {file.name}": file_sha256(file) for file in files}
 
 
 def check_run(run: Run, retrain: bool) -> None:

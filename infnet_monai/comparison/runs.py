@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from infnet_monai.comparison.child import bundle_command, last_words, run_child
-from infnet_monai.comparison.methods import EVALUATE
 from infnet_monai.comparison.plan import Run
 from infnet_monai.run_record import file_sha256, package_versions, write_json
 
@@ -35,7 +34,7 @@ def complete_run(run: Run, poll: Callable[[], None]) -> None:
     Raises:
         RunFailed: A process ended with an error; the message is its last line and the log's path.
     """
-    if run.record.is_file():
+    if run.finished:
         return
     write_json(run.config, run.config_path)
     if not run.training_record.is_file():
@@ -43,6 +42,7 @@ def complete_run(run: Run, poll: Callable[[], None]) -> None:
     _run_workflow(run, "evaluating", poll)
     record = {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "evaluation": run.evaluation_facts,
         "weights_sha256": file_sha256(run.weights),
         "versions": package_versions(),
     }
@@ -57,7 +57,7 @@ def _run_workflow(run: Run, run_id: str, poll: Callable[[], None]) -> None:
         items["resume"] = str(run.last_state.is_file()).lower()
     else:
         write_json(EVALUATION, run.folder / "evaluation.json")
-        files += [run.method.bundle / "configs" / EVALUATE, run.folder / "evaluation.json"]
+        files += [*run.evaluation_files, run.folder / "evaluation.json"]
         items["output_dir"] = run.evaluation
     command = bundle_command(
         run_id,

@@ -2,6 +2,7 @@
 
 from infnet_monai.inference.autocast import AutocastInferer, supports_bf16
 from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
+from infnet_monai.inference.flips import FlipInferer
 from infnet_monai.inference.network import load_network
 from infnet_monai.inference.prepared_inferer import PreparedInferer
 from infnet_monai.inference.scan_dataset import SCAN_ROOT, ScanDataset, name_by_scan
@@ -16,6 +17,7 @@ __all__ = [
     "AutocastInferer",
     "BatchOptions",
     "BatchResult",
+    "FlipInferer",
     "GridWriter",
     "LesionStatistics",
     "PreparedInferer",

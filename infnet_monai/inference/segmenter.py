@@ -72,7 +72,7 @@ class Segmenter:
         parser = _read_config(folder / CONFIG, values)
         metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
         self.name, self.version = folder.resolve().name, str(metadata["version"])
-        self.settings = {name: parser[name] for name in ("image_size", "intensity", "lung_crop", "threshold")}
+        self.settings = {name: parser[name] for name in ("image_size", "intensity", "lung_crop", "threshold", "flips")}
         with unwrapped_input_errors():
             self.weights = Path(parser.get_parsed_content("weights"))
             self.device = torch.device(parser.get_parsed_content("device"))
@@ -132,9 +132,11 @@ class Segmenter:
         return item
 
     def _run_network(self, volume: Tensor, on_slices: Callable[[int, int], None] | None) -> Tensor:
+        views = 2 if self.settings["flips"] else 1
+
         def report(network: Any, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
             if on_slices is not None:
-                on_slices(len(logits), volume.shape[-1])
+                on_slices(len(logits) // views, volume.shape[-1])
 
         hook = self.network.register_forward_hook(report)
         try:

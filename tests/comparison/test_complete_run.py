@@ -3,7 +3,7 @@ import json
 import pytest
 from written_runs import write_training
 
-from infnet_monai.comparison.plan import plan_runs
+from infnet_monai.comparison.plan import check_run, plan_runs
 from infnet_monai.comparison.runs import RunFailed, complete_run
 
 
@@ -33,6 +33,22 @@ def test_finished_run_is_left_alone(run, fake_bundles):
     fake_bundles.commands.clear()
     complete_run(run, lambda: None)
     assert fake_bundles.commands == []
+
+
+def test_other_evaluation_of_a_finished_run_trains_nothing(run, options, fake_bundles):
+    complete_run(run, lambda: None)
+    fake_bundles.commands.clear()
+    other = plan_runs(options(overrides={"amp": False}, evaluation_overlay="evaluate_best.json"))[0]
+    assert not other.finished
+    check_run(other, retrain=False)
+    complete_run(other, lambda: None)
+    (command,) = fake_bundles.commands
+    files = command[command.index("--config_file") + 1]
+    order = [files.index(name) for name in ("config.json", "evaluate.json", "evaluate_best.json", "evaluation.json")]
+    assert "evaluating" in command
+    assert order == sorted(order)
+    assert other.finished
+    assert not run.finished
 
 
 def test_interrupted_training_goes_on(run, fake_bundles):

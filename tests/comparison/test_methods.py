@@ -47,3 +47,5 @@ def test_overlay_that_a_bundle_lacks():
     (method,) = find_methods(["vgg16"], [], BUNDLES_DIR)
     with pytest.raises(InputError, match=r"none\.json: no such file; infnet_vgg16 needs it"):
         method.config_files("none.json")
+    with pytest.raises(InputError, match=r"none\.json: no such file; infnet_vgg16 needs it"):
+        method.evaluation_files("none.json")

@@ -34,7 +34,7 @@ def test_config_holds_what_differs_from_the_bundle(options):
     }
     assert facts["bundle"] == "infnet_vgg16"
     hashed = {name.removeprefix("sha256 of ") for name in facts if name.startswith("sha256 of ")}
-    assert hashed == {"train.json", "evaluate.json", "dataset.json"}
+    assert hashed == {"train.json", "dataset.json"}
     assert run.dataset_dir == options().dataset_dir
 
 
