@@ -16,8 +16,9 @@ def test_data() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _few_threads() -> None:
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Tiny tensors: more threads only wait for each other."""
     torch.set_num_threads(1)
 
 

@@ -76,7 +76,7 @@ class Run(TrainingFolder):
         if not self.record.is_file():
             return False
         record = json.loads(self.record.read_text(encoding="utf-8"))
-        return record["evaluation"] == self.evaluation_facts
+        return record.get("evaluation") == self.evaluation_facts
 
     @property
     def evaluation(self) -> Path:

@@ -26,16 +26,7 @@ def no_hub(monkeypatch, tmp_path):
     monkeypatch.setattr(baselines.urllib.request, "urlopen", refuse)
 
 
-@pytest.fixture
-def _one_thread():
-    """Tiny tensors: more threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures("_one_thread", "no_hub")
+@pytest.mark.usefixtures("no_hub")
 @pytest.mark.parametrize("name", list(BASELINES))
 def test_trains_and_evaluates_by_a_bundles_recipe(name, tiny_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.excepthook", None)
