@@ -20,6 +20,8 @@ __all__ = ["prepare_for_inference"]
 logger = logging.getLogger(__name__)
 
 EXAMPLE_SIZE = 128
+# What these round is seen by all that follows; they stay in float32, which takes hardly longer.
+EXACT_CONVOLUTIONS = 2
 ROUNDED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 SIZE_QUESTIONS = ("__get__", "dim", "size")
 
@@ -28,7 +30,8 @@ def prepare_for_inference(network: nn.Module, device: str | torch.device, bf16: 
     """Lay a trained network out for speed; its logits stay the same but for rounding.
 
     The layout in memory becomes channels last, batch norm is folded into the convolution before it, and with bf16 the
-    weights are rounded once instead of at every call. Any network can be given: what cannot be folded stays.
+    weights are rounded once instead of at every call; only the first two convolutions stay in float32. Any network
+    can be given: what cannot be folded stays.
 
     Args:
         network: Trained network for images ``(B, C, H, W)``. It is consumed: modules of it are replaced, so that its
@@ -48,13 +51,28 @@ def prepare_for_inference(network: nn.Module, device: str | torch.device, bf16: 
     """
     network = network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     calls = _calls_of(network)
+    first = _first_convolutions(network, calls)
     for convolution, norm in _find_pairs(network, calls):
         _fold(network, convolution, norm)
     if bf16:
-        for module in network.modules():
-            if isinstance(module, ROUNDED):
+        for name, module in network.named_modules():
+            if isinstance(module, ROUNDED) and name not in first:
                 module.to(torch.bfloat16)
+        for name in first:
+            _replace(network, name, _Exact(network.get_submodule(name)))
     return network
+
+
+class _Exact(nn.Module):
+    """A module that runs in float32 inside autocast, too."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, image: Tensor) -> Tensor:
+        with torch.autocast(image.device.type, enabled=False):
+            return self.module(image.float())
 
 
 class _Call(NamedTuple):
@@ -128,11 +146,24 @@ def _find_pairs(network: nn.Module, calls: list[_Call]) -> Iterator[tuple[nn.Con
             yield convolution, norm[0]
 
 
+def _first_convolutions(network: nn.Module, calls: list[_Call]) -> list[str]:
+    """Names of the convolutions that are called first."""
+    names = {id(module.weight): name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    called = [
+        names[id(call.inputs[1])] for call in calls if call.function is torch.conv2d and id(call.inputs[1]) in names
+    ]
+    return list(dict.fromkeys(called))[:EXACT_CONVOLUTIONS]
+
+
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, module)
+
+
 def _fold(network: nn.Module, convolution: nn.Conv2d, name: str) -> None:
     norm: Any = network.get_submodule(name)
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
-    parent, _, child = name.rpartition(".")
     rest = nn.Sequential(norm.drop, norm.act) if isinstance(norm, BatchNormAct2d) else nn.Identity()
-    setattr(network.get_submodule(parent), child, rest)
+    _replace(network, name, rest)

@@ -44,10 +44,24 @@ def test_batch_norms_behind_convolutions_are_gone():
 @pytest.mark.skipif(not supports_bf16("cpu"), reason="bf16 is slow here")
 def test_weights_are_rounded_once_for_bf16():
     network = prepare_for_inference(with_statistics(InfNet("resnet18")), "cpu", bf16=True)
-    kinds = {module.weight.dtype for module in network.modules() if isinstance(module, nn.Conv2d)}
-    assert kinds == {torch.bfloat16}
+    kinds = [module.weight.dtype for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert kinds[:2] == [torch.float32] * 2
+    assert set(kinds[2:]) == {torch.bfloat16}
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert network(torch.randn(1, 3, 64, 64)).isfinite().all()
+
+
+@pytest.mark.skipif(not supports_bf16("cpu"), reason="bf16 is slow here")
+def test_first_convolutions_stay_in_float32():
+    layers = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(3)))
+    with torch.no_grad():
+        for layer, (weight, bias) in zip(layers, [(1, 0), (1024, -1024), (1, 0)], strict=True):
+            layer.weight.fill_(weight)
+            layer.bias.fill_(bias)
+    prepared = prepare_for_inference(layers, "cpu", bf16=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        difference = prepared(torch.full((1, 1, 8, 8), 1 + 2**-10))  # bf16 knows nothing between 1 and 1 + 2**-7
+    assert (difference == 1).all()
 
 
 def test_what_cannot_be_folded_stays():

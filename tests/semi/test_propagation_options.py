@@ -29,7 +29,7 @@ def test_values_are_those_of_the_bundle_unless_given(options):
     assert options(overrides={}).rate_of_rounds() == pytest.approx(1e-5)
     assert options(overrides={"learning_rate": 0.3}).rate_of_rounds() == pytest.approx(0.03)
     assert options(round_learning_rate=0.2).rate_of_rounds() == 0.2
-    assert options(overrides={}, overlay="train_best.json").rate_of_rounds() == pytest.approx(3e-5)
+    assert options(overrides={}, overlay="train_best.json").rate_of_rounds() == pytest.approx(1e-4)
 
 
 @pytest.mark.parametrize(
