@@ -145,16 +145,18 @@ def test_worse_fine_tuning_keeps_the_better_weights(server, chests, label_bundle
     """Two cases are learned in which almost nothing is marked; the third, which validates, is marked as it is now."""
     model = MODELS[1]
     shutil.copy(label_bundles[1] / "models" / "model.pt", server.weights(model))
-    mask = np.asarray(nib.load(server.infer(model, "c")).dataobj) > 0
-    save_label(server, chests["c"], "c", mask)
-    for name in ("a", "b"):
+    # MONAI Label validates with the last case of its list, which has the order of the file system.
+    *learned, validating = [name for name in server.get("/datastore/", output="all")["objects"] if name in chests]
+    mask = np.asarray(nib.load(server.infer(model, validating)).dataobj) > 0
+    save_label(server, chests[validating], validating, mask)
+    for name in learned:
         speck = np.zeros(chests[name].image.shape)
         speck[36, 30] = 1
         save_label(server, chests[name], name, speck)
     assert server.train(model, max_epochs=3)["status"] == "DONE"
     curve = pd.read_csv(server.weights(model).parents[1] / "eval" / "metrics.csv")["val_dice"]
-    assert curve[0] > curve[1:].max()
-    assert np.array_equal(np.asarray(nib.load(server.infer(model, "c")).dataobj) > 0, mask)
+    assert curve[0] > max(0.5, curve[1:].max())
+    assert np.array_equal(np.asarray(nib.load(server.infer(model, validating)).dataobj) > 0, mask)
 
 
 def test_log_has_no_traceback_and_nothing_left_this_machine(server):
