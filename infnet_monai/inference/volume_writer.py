@@ -24,7 +24,8 @@ def write_volume(volume: ArrayLike, affine: ArrayLike, path: str | os.PathLike) 
         affine: Voxel index to mm in RAS+, (4, 4).
         path: File, ending in ``.nii`` or ``.nii.gz``.
     """
-    image = nib.Nifti1Image(np.asarray(volume), np.asarray(affine, dtype=float))
+    voxels = np.asfortranarray(volume)  # the order of the file; nibabel turns slice by slice, in twice the time
+    image = nib.Nifti1Image(voxels, np.asarray(affine, dtype=float))
     image.header.set_xyzt_units("mm")
     with atomic_write(os.fspath(path)) as draft:
         nib.save(image, draft)

@@ -132,6 +132,8 @@ def _as_volume(picture: MetaTensor, axes: str) -> MetaTensor:
 
 
 def _check_volume(volume: Any, path: str | Path) -> MetaTensor:
+    if not volume.numel():
+        raise InputError(f"{path}: shape {tuple(volume.shape)} holds no voxel.")
     if volume.ndim == 4 and volume.shape[-1] == 1:
         volume = volume[..., 0]
     if volume.ndim != 3:
@@ -141,9 +143,9 @@ def _check_volume(volume: Any, path: str | Path) -> MetaTensor:
         raise InputError(
             f"{path}: is {volume.ndim}D, shape {tuple(volume.shape)}; expected a 3D volume. Save {remedy}."
         )
-    finite = torch.isfinite(volume.as_tensor())
-    if not finite.all():
-        not_finite = int((~finite).sum())
+    voxels = volume.as_tensor().numpy()
+    if not np.isfinite([voxels.min(), voxels.max()]).all():
+        not_finite = int((~np.isfinite(voxels)).sum())
         raise InputError(f"{path}: {not_finite} voxels are NaN or infinite. Replace them, e.g. by -1024 HU (air).")
     if abs(np.linalg.det(np.asarray(volume.affine)[:3, :3])) < 1e-9:
         raise InputError(

@@ -158,7 +158,7 @@ def _outside(body: Mask, padding: Mask, image_hu: Image | None) -> Mask:
     labels, count = ndimage.label(~body & ~padding, IN_SLICE)
     at_border = np.zeros(count + 1, dtype=bool)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[_dilate(padding, 1)]):
-        at_border[np.unique(side)] = True
+        at_border[side] = True
     at_border[0] = False
     regions, count = ndimage.label(at_border[labels])
     if image_hu is None:

@@ -9,6 +9,7 @@ from typing import Any
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from monai.utils import convert_to_numpy
 from torch import Tensor
 
 from infnet_monai.errors import InputError
@@ -35,7 +36,8 @@ def intensity_kind(image: Tensor) -> str:
     Raises:
         InputError: None of these: values are not negative but exceed 255, e.g. HU shifted by 1024.
     """
-    low, high = float(image.min()), float(image.max())
+    voxels = convert_to_numpy(image)  # as torch takes a hundred times as long where slices are the first axis in memory
+    low, high = float(voxels.min()), float(voxels.max())
     if low < AIR_BELOW_HU:
         return "hu"
     if low >= 0 and high <= 1:

@@ -64,6 +64,7 @@ def test_single_time_point_is_a_volume(tmp_path):
     [
         (np.zeros((2, 3, 4, 5), np.float32), "is 4D"),
         (np.zeros((4, 5), np.float32), "is 2D"),
+        (np.zeros((4, 0, 5), np.float32), "holds no voxel"),
         (np.full((2, 3, 4), np.nan, np.float32), "24 voxels are NaN"),
     ],
 )
