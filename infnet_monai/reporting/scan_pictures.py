@@ -16,6 +16,7 @@ from infnet_monai.transforms.window import lung_window
 __all__ = ["UprightScan", "draw_scan_sheet", "render_scan"]
 
 SHEET_SLICES = 8
+SHEET_GAP_MM = 5.0  # thin slices next to each other look the same
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class UprightScan:
 
 
 def draw_scan_sheet(scan: UprightScan, path: str | Path, title: str = "") -> Path:
-    """Draw the slices with most lesion, outlined; without lesion, slices spread over the lungs.
+    """Draw the slices with most lesion, outlined, 5 mm or more apart; without lesion, slices spread over the lungs.
 
     Args:
         scan: What to draw.
@@ -62,7 +63,7 @@ def draw_scan_sheet(scan: UprightScan, path: str | Path, title: str = "") -> Pat
             caption=f"slice {k + 1} of {len(pixels)}, lesion {pixels[k] * pixel_cm2:.1f} cm²",
             spacing_mm=scan.spacing_mm,
         )
-        for k in _choose(pixels, np.asarray(scan.lungs.any(axis=(0, 1))))
+        for k in _choose(pixels, np.asarray(scan.lungs.any(axis=(0, 1))), float(scan.image.pixdim[2]))
     ]
     return draw_contact_sheet(tiles, path, title=title)
 
@@ -73,11 +74,19 @@ def render_scan(scan: UprightScan) -> list[ViewerSlice]:
     return render_slices(windowed, scan.lesions, scan.lungs, scan.spacing_mm)
 
 
-def _choose(lesion_pixels: NDArray[np.int64], has_lung: NDArray[np.bool_]) -> list[int]:
+def _choose(lesion_pixels: NDArray[np.int64], has_lung: NDArray[np.bool_], slice_mm: float) -> list[int]:
     """Slices from the feet upwards."""
     if lesion_pixels.any():
-        most = np.argsort(lesion_pixels)[::-1][:SHEET_SLICES]
-        return sorted(int(k) for k in most if lesion_pixels[k])
+        return sorted(_most_lesion(lesion_pixels, SHEET_GAP_MM / slice_mm)[:SHEET_SLICES])
     candidates = np.flatnonzero(has_lung) if has_lung.any() else np.arange(len(has_lung))
     spread = np.linspace(0, len(candidates) - 1, min(SHEET_SLICES, len(candidates)) + 2)[1:-1]
     return sorted({int(candidates[round(position)]) for position in spread})
+
+
+def _most_lesion(lesion_pixels: NDArray[np.int64], gap: float) -> list[int]:
+    """Slices with lesion, those with most of it first, each at least `gap` slices from those before."""
+    chosen: list[int] = []
+    for k in np.argsort(-lesion_pixels, kind="stable").tolist():
+        if lesion_pixels[k] and all(abs(k - other) >= gap for other in chosen):
+            chosen.append(k)
+    return chosen
