@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -42,7 +43,8 @@ class Comparison:
 def compare(options: ComparisonOptions) -> Comparison:
     """Train and evaluate all that is not finished yet, then write tables, pictures and the page.
 
-    A run that fails does not end the comparison; its row is made from the others, or left out.
+    A run that fails does not end the comparison; its row is made from the others, or left out. Several processes
+    with the same options share the runs.
 
     Args:
         options: Absolute folders in it.
@@ -86,7 +88,7 @@ def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
         logger.info("%d of %d runs were finished before.", len(runs) - len(to_do), len(runs))
     epochs = sum(run.epochs - run.completed_epochs() for run in to_do)
     with logging_redirect_tqdm(), stage_bar("", epochs, 0, "epoch", disable=not to_do) as bar:
-        for position, run in enumerate(to_do, start=1):
+        for position, run in enumerate(_in_turn(to_do), start=1):
             bar.set_description(f"{run.name} ({position}/{len(to_do)})")
             count = _EpochCount(run, bar)
             try:
@@ -99,6 +101,26 @@ def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
                 logger.error("%s: %s", run.name, error)
             count.end()
     return problems
+
+
+def _in_turn(runs: Sequence[Run]) -> Iterator[Run]:
+    """Yield each run while no other process works on it; those that one works on now come last."""
+    busy = []
+    for run in runs:
+        try:
+            with _lock(run).acquire(blocking=False):
+                yield run
+        except Timeout:
+            busy.append(run)
+    for run in busy:
+        logger.info("%s: waiting for the process that works on it.", run.name)
+        with _lock(run):
+            yield run
+
+
+def _lock(run: Run) -> FileLock:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(run.lock)
 
 
 class _EpochCount:

@@ -66,6 +66,11 @@ class Run(TrainingFolder):
         return self.folder / "finished.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that works on the run."""
+        return self.folder / "lock"
+
+    @property
     def evaluation_facts(self) -> dict[str, str]:
         """What the evaluation is done by: a run that was evaluated by something else is evaluated anew."""
         return _hashes(self.evaluation_files)

@@ -2,8 +2,12 @@ import json
 import logging
 
 import pytest
+from filelock import FileLock
 
 from infnet_monai.comparison.compare import compare
+from infnet_monai.comparison.output_folder import claim_output_dir
+from infnet_monai.comparison.plan import plan_runs
+from infnet_monai.comparison.runs import complete_run
 from infnet_monai.errors import InputError
 
 FILES = {"table.md", "table.tex", "table.csv", "runs.csv", "index.html"}
@@ -24,6 +28,32 @@ def test_writes_everything_and_does_nothing_twice(options, fake_bundles, caplog)
     assert len(fake_bundles.commands) == 4
     assert "2 of 2 runs were finished before." in caplog.text
     assert (options().output_dir / "table.md").read_text() == table
+
+
+@pytest.mark.parametrize("it_finishes", [True, False])
+def test_run_of_another_process_comes_last_and_is_done_once(options, fake_bundles, monkeypatch, caplog, it_finishes):
+    caplog.set_level(logging.INFO)
+    vgg16, _ = plan_runs(options())
+    claim_output_dir(options().output_dir, "comparison", "made by the other process")
+    vgg16.folder.mkdir(parents=True)
+    other_process = FileLock(vgg16.lock)
+    other_process.acquire()
+
+    def run_child_and_end_the_other(*arguments):
+        if other_process.is_locked:
+            other_process.release()
+            if it_finishes:
+                complete_run(vgg16, lambda: None)
+        return fake_bundles(*arguments)
+
+    monkeypatch.setattr("infnet_monai.comparison.runs.run_child", run_child_and_end_the_other)
+    assert compare(options()).problems == {}
+    assert len(fake_bundles.commands) == 4
+    assert "infnet_vgg16, seed 0: waiting for the process that works on it." in caplog.text
+    assert caplog.text.index("infnet_efficientnet_lite0, seed 0: Dice") < caplog.text.index(
+        "infnet_vgg16, seed 0: Dice"
+    )
+    assert vgg16.finished
 
 
 def test_later_seeds_are_added_to_earlier_ones(options, fake_bundles):
