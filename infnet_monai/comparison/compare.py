@@ -88,9 +88,10 @@ def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
         logger.info("%d of %d runs were finished before.", len(runs) - len(to_do), len(runs))
     epochs = sum(run.epochs - run.completed_epochs() for run in to_do)
     with logging_redirect_tqdm(), stage_bar("", epochs, 0, "epoch", disable=not to_do) as bar:
+        counts = {run.name: _EpochCount(run, bar) for run in to_do}
         for position, run in enumerate(_in_turn(to_do), start=1):
             bar.set_description(f"{run.name} ({position}/{len(to_do)})")
-            count = _EpochCount(run, bar)
+            count = counts[run.name]
             try:
                 complete_run(run, count.show)
                 logger.info(
@@ -137,5 +138,5 @@ class _EpochCount:
         self.shown = max(self.shown, completed)
 
     def end(self) -> None:
-        """Add what a failed run has left undone, too: no time will be spent on it."""
+        """Add what a failed run has left undone, and what another process has done: no time will be spent on it."""
         self.bar.update(self.run.epochs - self.shown)
