@@ -31,7 +31,9 @@ def test_writes_everything_and_does_nothing_twice(options, fake_bundles, caplog)
 
 
 @pytest.mark.parametrize("it_finishes", [True, False])
-def test_run_of_another_process_comes_last_and_is_done_once(options, fake_bundles, monkeypatch, caplog, it_finishes):
+def test_run_of_another_process_comes_last_and_is_done_once(
+    options, fake_bundles, monkeypatch, caplog, capsys, it_finishes
+):
     caplog.set_level(logging.INFO)
     vgg16, _ = plan_runs(options())
     claim_output_dir(options().output_dir, "comparison", "made by the other process")
@@ -54,6 +56,7 @@ def test_run_of_another_process_comes_last_and_is_done_once(options, fake_bundle
         "infnet_vgg16, seed 0: Dice"
     )
     assert vgg16.finished
+    assert "| 4/4 [" in capsys.readouterr().err.rpartition("\r")[2]  # epochs of both
 
 
 def test_later_seeds_are_added_to_earlier_ones(options, fake_bundles):
