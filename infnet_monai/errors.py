@@ -1,11 +1,21 @@
-"""The one exception for what a user can mend."""
+"""The one exception for what a user can mend, and how a process reports it and an interruption in one line."""
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
-__all__ = ["InputError", "find_input_error", "unwrapped_input_errors"]
+__all__ = [
+    "InputError",
+    "find_input_error",
+    "report_errors_in_one_line",
+    "terminate_like_ctrl_c",
+    "unwrapped_input_errors",
+]
 
 
 class InputError(ValueError):
@@ -39,3 +49,25 @@ def unwrapped_input_errors() -> Iterator[None]:
         if cause is None or cause is error:
             raise
         raise cause from None
+
+
+def terminate_like_ctrl_c() -> None:
+    """Let SIGTERM, by which batch systems end a job, raise KeyboardInterrupt as Ctrl-C does."""
+    if threading.current_thread() is threading.main_thread():  # no other thread may set signal handlers
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def report_errors_in_one_line() -> None:
+    """Let this process end with one line for an InputError, Ctrl-C or SIGTERM; other errors keep their traceback."""
+    terminate_like_ctrl_c()
+    sys.excepthook = _report
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    cause = find_input_error(error)
+    if cause is not None:
+        sys.stderr.write(f"Error: {cause}\n")
+    elif issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("Interrupted.\n")
+    else:
+        sys.__excepthook__(kind, error, trace)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -17,9 +15,9 @@ from typing import Any
 import torch
 
 from infnet_monai import __version__
-from infnet_monai.atomic_write import atomic_write
+from infnet_monai.files import file_sha256, write_json
 
-__all__ = ["RunRecord", "StageTimer", "describe_device", "file_sha256", "package_versions", "write_json"]
+__all__ = ["RunRecord", "StageTimer", "describe_device", "package_versions"]
 
 PACKAGES = ("monai", "torch", "timm", "numpy", "scipy", "nibabel", "itk")
 
@@ -87,16 +85,6 @@ class RunRecord:
         return Path(path)
 
 
-def write_json(content: Mapping[str, Any], path: str | Path) -> None:
-    """Write JSON that people read too; what JSON does not know is written as text.
-
-    Raises:
-        ValueError: a number is NaN or infinite, which JSON cannot hold.
-    """
-    with atomic_write(path) as draft:
-        draft.write_text(json.dumps(content, indent=2, default=str, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def package_versions() -> dict[str, str]:
     """Versions of Python, this package and the packages that decide its results."""
     return {
@@ -111,15 +99,6 @@ def describe_device(device: str | torch.device) -> dict[str, Any]:
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {"device": str(device), "name": name, "threads": torch.get_num_threads(), "system": platform.platform()}
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file as hexadecimal text."""
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _now() -> datetime:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from infnet_monai import __version__
-from infnet_monai.run_record import RunRecord, StageTimer, file_sha256, write_json
+from infnet_monai.run_record import RunRecord, StageTimer
 
 
 def test_a_stage_entered_again_adds_up_and_counts_failures():
@@ -48,16 +48,3 @@ def test_a_record_holds_what_a_result_depends_on(tmp_path):
 
 def test_a_record_without_weights_says_so():
     assert RunRecord("cpu").as_dict()["weights"] is None
-
-
-def test_numbers_that_json_does_not_know_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="JSON compliant"):
-        write_json({"lesion_percent": float("nan")}, tmp_path / "a.json")
-
-    assert not list(tmp_path.iterdir())
-
-
-def test_hash_of_an_empty_file(tmp_path):
-    (tmp_path / "empty").touch()
-
-    assert file_sha256(tmp_path / "empty").startswith("e3b0c44298fc1c149afbf4c8996fb924")

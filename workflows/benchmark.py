@@ -11,8 +11,8 @@ import typer
 from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.metrics import measure_metrics
-from infnet_monai.benchmarks.model import measure_models
 from infnet_monai.inference import supports_bf16
+from infnet_monai.networks.cost import measure_models
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 

@@ -21,10 +21,10 @@ from typer.core import TyperCommand
 from infnet_monai.bundle.make import BUNDLES
 from infnet_monai.comparison.baselines import BASELINES
 from infnet_monai.comparison.compare import compare
-from infnet_monai.comparison.methods import find_methods
 from infnet_monai.comparison.options import ComparisonOptions, parse_overrides
-from infnet_monai.data import phantom_dataset_dir
 from infnet_monai.errors import InputError
+from infnet_monai.phantom import phantom_dataset_dir
+from infnet_monai.training.methods import find_methods
 
 BUNDLES_DIR = Path(__file__).parents[1] / "bundles"
 

@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from infnet_monai.errors import InputError
-from infnet_monai.reporting.map_folders import FolderEvaluation, evaluate_map_folders
-from infnet_monai.reporting.metric_tables import describe_protocol, table_row, write_evaluation
+from infnet_monai.evaluation.map_folders import FolderEvaluation, evaluate_map_folders
+from infnet_monai.evaluation.metric_tables import describe_protocol, table_row, write_evaluation
 
 LONGEST_LIST = 10
 

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
+from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
-from infnet_monai.inference.bundle_folder import DEFAULT_BUNDLE
-from infnet_monai.label import Server, lay_out_app
+from infnet_monai.monai_label import Server, lay_out_app
 
 
 def label_server(

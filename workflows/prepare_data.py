@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.data.prepare import PreparedDataset, prepare_dataset
 from infnet_monai.errors import InputError
+from infnet_monai.preparation.prepare import PreparedDataset, prepare_dataset
 from infnet_monai.reporting.dataset_sheet import draw_dataset_sheet
 
 LONGEST_TABLE = 30

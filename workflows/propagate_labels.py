@@ -16,11 +16,11 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.comparison.methods import find_methods
 from infnet_monai.errors import InputError
-from infnet_monai.semi.bundle_training import TrainingFailed
 from infnet_monai.semi.options import PropagationOptions, parse_bundle_overrides
 from infnet_monai.semi.propagate import propagate_labels
+from infnet_monai.training.bundle_training import TrainingFailed
+from infnet_monai.training.methods import find_methods
 
 BUNDLES_DIR = Path(__file__).parents[1] / "bundles"
 

@@ -1,0 +1,1 @@
+"""Measurements of speed and size that the README and the docs claim."""

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import trange
 
-from infnet_monai.data import load_datalist, phantom_dataset_dir
-from infnet_monai.inference.autocast import AutocastInferer, supports_bf16
-from infnet_monai.inference.prepare import prepare_for_inference
+from infnet_monai.data import load_datalist
+from infnet_monai.inference.inferers import AutocastInferer, supports_bf16
+from infnet_monai.inference.optimize import prepare_for_inference
 from infnet_monai.losses import StructureLoss
 from infnet_monai.networks import InfNet, get_backbone
 from infnet_monai.networks.model_weights import load_model_weights
+from infnet_monai.phantom import phantom_dataset_dir
 from infnet_monai.transforms.load import load_upright
 from infnet_monai.transforms.window import lung_window
 

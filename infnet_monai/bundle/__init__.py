@@ -1,6 +1,5 @@
 """The bundles: their one template, and what their runs need besides MONAI."""
 
-from infnet_monai.bundle.errors import report_errors_in_one_line
 from infnet_monai.bundle.ranks import is_first_rank, start_rank, validation_sampler
 from infnet_monai.bundle.runs import (
     finish_evaluation,
@@ -12,6 +11,7 @@ from infnet_monai.bundle.runs import (
     start_training,
 )
 from infnet_monai.bundle.switches import switch
+from infnet_monai.errors import report_errors_in_one_line
 
 __all__ = [
     "finish_evaluation",

@@ -8,8 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from infnet_monai import __version__
-from infnet_monai.benchmarks.model import measure_model
 from infnet_monai.networks import get_backbone
+from infnet_monai.networks.cost import measure_model
 
 __all__ = ["BUNDLES", "BundleEntry", "outdated_files", "render_bundle", "write_bundle"]
 

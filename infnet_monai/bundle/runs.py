@@ -12,12 +12,11 @@ import ignite.distributed as idist
 import pandas as pd
 from torch import nn
 
-from infnet_monai.bundle.errors import report_errors_in_one_line
-from infnet_monai.earlier_files import set_aside
-from infnet_monai.errors import InputError
+from infnet_monai.errors import InputError, report_errors_in_one_line
+from infnet_monai.files import back_up, write_json
 from infnet_monai.inference.scan_dataset import ScanDataset
 from infnet_monai.networks.model_weights import load_model_weights
-from infnet_monai.run_record import package_versions, write_json
+from infnet_monai.run_record import package_versions
 
 __all__ = [
     "finish_evaluation",
@@ -51,8 +50,8 @@ def start_training(bundle_root: str | Path, ckpt_dir: str | Path, output_dir: st
     if resume or idist.get_rank() != 0:
         return
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    set_aside(ckpt_dir, CHECKPOINTS, stamp)
-    set_aside(output_dir, TRAINING_FILES, stamp)
+    back_up(ckpt_dir, CHECKPOINTS, stamp)
+    back_up(output_dir, TRAINING_FILES, stamp)
 
 
 def load_init_weights(network: nn.Module, weights: str | Path | None, resume: bool = False) -> None:

@@ -13,14 +13,14 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from infnet_monai.comparison.folds import deal_folds, foldable_items, write_folds
 from infnet_monai.comparison.options import ComparisonOptions
-from infnet_monai.comparison.output_folder import claim_output_dir
 from infnet_monai.comparison.outputs import write_outputs
 from infnet_monai.comparison.plan import Run, check_run, plan_runs
-from infnet_monai.comparison.progress import stage_bar
 from infnet_monai.comparison.results import read_result
 from infnet_monai.comparison.runs import RunFailed, complete_run
 from infnet_monai.data.datalist import load_datalist
 from infnet_monai.errors import InputError
+from infnet_monai.training.output_folder import claim_output_dir
+from infnet_monai.training.progress import stage_bar
 
 __all__ = ["Comparison", "compare"]
 

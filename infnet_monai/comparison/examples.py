@@ -11,8 +11,8 @@ import numpy as np
 from ignite.engine import Engine, Events
 from numpy.typing import NDArray
 
-from infnet_monai.atomic_write import atomic_write
 from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.files import atomic_write
 from infnet_monai.transforms.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window
 

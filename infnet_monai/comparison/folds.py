@@ -9,7 +9,7 @@ from typing import Any
 
 from infnet_monai.data.datalist import DATALIST_NAME, load_datalist, read_datalist
 from infnet_monai.errors import InputError
-from infnet_monai.run_record import write_json
+from infnet_monai.files import write_json
 
 __all__ = ["FOLD_SEED", "deal_folds", "fold_dir", "foldable_items", "write_folds"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infnet_monai.comparison.methods import Method
 from infnet_monai.errors import InputError
+from infnet_monai.training.methods import Method
 
 __all__ = ["PLACES", "ComparisonOptions", "changed_options", "check_overrides", "parse_overrides"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infnet_monai.atomic_write import atomic_write
 from infnet_monai.comparison.captions import fixed_threshold_caption, table_caption
 from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.pictures import draw_pictures
@@ -13,9 +12,10 @@ from infnet_monai.comparison.plan import Run
 from infnet_monai.comparison.published import PAPER, PUBLISHED_ROWS, REPORT
 from infnet_monai.comparison.results import RunResult, method_rows, read_result, run_table
 from infnet_monai.errors import InputError
+from infnet_monai.evaluation.metric_tables import TABLE_COLUMNS
+from infnet_monai.files import atomic_write
 from infnet_monai.reporting.comparison_page import RunState, write_comparison_page
 from infnet_monai.reporting.comparison_table import ComparisonTable, rows_as_frame
-from infnet_monai.reporting.metric_tables import TABLE_COLUMNS
 from infnet_monai.run_record import package_versions
 
 __all__ = ["write_outputs"]

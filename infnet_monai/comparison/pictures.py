@@ -10,7 +10,7 @@ from infnet_monai.comparison.captions import learning_curve_note
 from infnet_monai.comparison.examples import EXAMPLES_DIR, Example, choose_examples, load_example
 from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.plan import Run
-from infnet_monai.data.prepare_layouts import natural_key
+from infnet_monai.preparation.layouts import natural_key
 from infnet_monai.reporting.comparison_figures import MaskRow, draw_learning_curves, draw_mask_rows
 from infnet_monai.reporting.comparison_page import Picture
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from infnet_monai.comparison.folds import fold_dir
-from infnet_monai.comparison.methods import Method
 from infnet_monai.comparison.options import ComparisonOptions, changed_options, check_overrides
-from infnet_monai.comparison.training_folder import TrainingFolder
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
-from infnet_monai.run_record import file_sha256
+from infnet_monai.files import file_sha256
+from infnet_monai.training.methods import Method
+from infnet_monai.training.training_folder import TrainingFolder
 
 __all__ = ["Run", "check_run", "plan_runs"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from infnet_monai.comparison.child import bundle_command, last_words, run_child
 from infnet_monai.comparison.plan import Run
-from infnet_monai.run_record import file_sha256, package_versions, write_json
+from infnet_monai.files import file_sha256, write_json
+from infnet_monai.run_record import package_versions
+from infnet_monai.training.child import bundle_command, last_words, run_child
 
 __all__ = ["RunFailed", "complete_run"]
 

@@ -12,8 +12,8 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from infnet_monai.atomic_write import atomic_write
 from infnet_monai.errors import InputError
+from infnet_monai.files import atomic_write
 
 __all__ = ["BestModel", "LastCheckpoint", "save_atomically"]
 

@@ -1,12 +1,9 @@
 """From volumes to masks, numbers and pictures."""
 
-from infnet_monai.inference.autocast import AutocastInferer, supports_bf16
 from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
-from infnet_monai.inference.flips import FlipInferer
-from infnet_monai.inference.network import load_network
-from infnet_monai.inference.prepared_inferer import PreparedInferer
+from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, PreparedInferer, supports_bf16
+from infnet_monai.inference.optimize import load_network
 from infnet_monai.inference.scan_dataset import SCAN_ROOT, ScanDataset, name_by_scan
-from infnet_monai.inference.scans import ScanSource, find_scans
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter, segment
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
@@ -22,10 +19,8 @@ __all__ = [
     "LesionStatistics",
     "PreparedInferer",
     "ScanDataset",
-    "ScanSource",
     "Segmentation",
     "Segmenter",
-    "find_scans",
     "load_network",
     "measure_lesions",
     "name_by_scan",

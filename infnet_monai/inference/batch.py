@@ -12,16 +12,15 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from infnet_monai.atomic_write import atomic_write
-from infnet_monai.earlier_files import set_aside
 from infnet_monai.errors import InputError
+from infnet_monai.files import atomic_write, back_up
 from infnet_monai.inference.scan_results import ScanFiles, read_results, write_results
-from infnet_monai.inference.scans import ScanSource, find_scans
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter
 from infnet_monai.reporting.html_report import ScanReport, write_html_report
 from infnet_monai.reporting.scan_pictures import UprightScan, render_scan
 from infnet_monai.run_record import RunRecord, StageTimer
+from infnet_monai.scans.find import ScanSource, find_scans
 
 __all__ = ["BatchOptions", "BatchResult", "segment_scans"]
 
@@ -252,4 +251,4 @@ def _keep_earlier_run(output_dir: Path, names: Sequence[str]) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         earlier = {"?": "unreadable"}
     if not set(earlier) <= set(names):
-        set_aside(output_dir, (TABLE, REPORT, RUN))
+        back_up(output_dir, (TABLE, REPORT, RUN))

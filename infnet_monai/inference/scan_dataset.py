@@ -9,7 +9,7 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from infnet_monai.errors import InputError, find_input_error
-from infnet_monai.inference.scans import ScanSource
+from infnet_monai.scans.find import ScanSource
 
 __all__ = ["SCAN_ROOT", "ScanDataset", "name_by_scan"]
 
@@ -22,7 +22,7 @@ class ScanDataset(IterableDataset):
     """Read and transform each scan once, in order.
 
     Args:
-        data: The scans, from :func:`infnet_monai.inference.find_scans`.
+        data: The scans, from :func:`infnet_monai.scans.find_scans`.
         transform: Applied to ``{"image": path, "series": name}``.
 
     Attributes:

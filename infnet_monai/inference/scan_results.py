@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from infnet_monai.errors import InputError
+from infnet_monai.files import write_json
 from infnet_monai.inference.dicom_seg import write_dicom_seg
-from infnet_monai.inference.scans import ScanSource
 from infnet_monai.inference.segmentation import Segmentation, turned
 from infnet_monai.inference.volume_writer import write_volume
 from infnet_monai.reporting.scan_pictures import UprightScan, draw_scan_sheet
-from infnet_monai.run_record import StageTimer, write_json
+from infnet_monai.run_record import StageTimer
+from infnet_monai.scans.find import ScanSource
 from infnet_monai.transforms.load import SLICE_AXES, load_scan
 
 __all__ = ["ScanFiles", "read_results", "write_results"]

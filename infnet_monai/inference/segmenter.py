@@ -15,13 +15,13 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from infnet_monai.bundle_folder import CONFIG, DEFAULT_BUNDLE, find_bundle
 from infnet_monai.errors import InputError, unwrapped_input_errors
-from infnet_monai.inference.bundle_folder import CONFIG, DEFAULT_BUNDLE, find_bundle
-from infnet_monai.inference.scans import ScanSource, find_scans
 from infnet_monai.inference.segmentation import Segmentation, turned
+from infnet_monai.lungs.crop import LungMaskd
 from infnet_monai.run_record import StageTimer
+from infnet_monai.scans.find import ScanSource, find_scans
 from infnet_monai.transforms.load import LoadScand, scan_from_array
-from infnet_monai.transforms.lung_crop import LungMaskd
 
 __all__ = ["Scan", "Segmenter", "segment"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from infnet_monai.transforms.lung_sides import LEFT, RIGHT
+from infnet_monai.lungs.sides import LEFT, RIGHT
 
 __all__ = ["LesionStatistics", "measure_lesions"]
 

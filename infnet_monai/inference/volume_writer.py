@@ -11,7 +11,7 @@ import numpy as np
 from monai.data import NibabelWriter
 from numpy.typing import ArrayLike
 
-from infnet_monai.atomic_write import atomic_write
+from infnet_monai.files import atomic_write
 
 __all__ = ["GridWriter", "write_volume"]
 

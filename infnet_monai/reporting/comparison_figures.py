@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from infnet_monai.atomic_write import atomic_write
+from infnet_monai.files import atomic_write
 
 __all__ = ["MaskRow", "draw_learning_curves", "draw_mask_rows"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from infnet_monai.atomic_write import atomic_write
+from infnet_monai.files import atomic_write
 from infnet_monai.reporting.comparison_table import ComparisonTable
 
 __all__ = ["Picture", "RunState", "write_comparison_page"]

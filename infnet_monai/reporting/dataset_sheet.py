@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 
 from infnet_monai.data.datalist import load_datalist, read_datalist
-from infnet_monai.data.prepare_layouts import DEFAULT_LESION_LABELS
 from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.preparation.layouts import DEFAULT_LESION_LABELS
 from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
 from infnet_monai.transforms.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from infnet_monai.atomic_write import atomic_write
+from infnet_monai.files import atomic_write
 from infnet_monai.reporting.overlay import ViewerSlice
 
 __all__ = ["ScanReport", "write_html_report"]

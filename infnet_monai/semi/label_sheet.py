@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infnet_monai.atomic_write import atomic_write
 from infnet_monai.comparison.examples import choose_examples
+from infnet_monai.files import atomic_write
 from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
 from infnet_monai.transforms.load import load_upright
 from infnet_monai.transforms.window import lung_window

@@ -9,22 +9,22 @@ from typing import Any
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from infnet_monai.comparison.output_folder import claim_output_dir
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
-from infnet_monai.run_record import file_sha256
-from infnet_monai.semi.bundle_training import BundleTraining, complete_training
+from infnet_monai.files import file_sha256
 from infnet_monai.semi.options import PropagationOptions
 from infnet_monai.semi.picture_axes import axes_of_pictures
 from infnet_monai.semi.pseudo_labels import check_lesions, hash_labels, pseudo_item
 from infnet_monai.semi.rounds import Rounds, complete_rounds
-from infnet_monai.semi.stage import FACTS, claim_stage
 from infnet_monai.semi.unlabelled import (
     check_unlabelled,
     deal_groups,
     find_unlabelled,
     labelled_items,
 )
+from infnet_monai.training.bundle_training import BundleTraining, complete_training
+from infnet_monai.training.claim import FACTS, claim_stage
+from infnet_monai.training.output_folder import claim_output_dir
 
 __all__ = ["Propagation", "propagate_labels"]
 

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from infnet_monai.atomic_write import atomic_write
 from infnet_monai.data.datalist import DATALIST_NAME, load_datalist
 from infnet_monai.errors import InputError
-from infnet_monai.run_record import file_sha256, write_json
+from infnet_monai.files import atomic_write, file_sha256, write_json
 
 __all__ = ["LESION_VALUE", "check_lesions", "hash_labels", "pseudo_item", "write_label", "write_pseudo_datalist"]
 

@@ -14,17 +14,17 @@ import pandas as pd
 import torch
 from monai.bundle import ConfigParser
 
-from infnet_monai.atomic_write import atomic_write
-from infnet_monai.comparison.progress import stage_bar
 from infnet_monai.errors import InputError
+from infnet_monai.files import atomic_write, write_json
 from infnet_monai.handlers.checkpoints import save_atomically
-from infnet_monai.run_record import package_versions, write_json
+from infnet_monai.run_record import package_versions
 from infnet_monai.semi.fine_tuner import FineTuner
 from infnet_monai.semi.label_predictor import LabelPredictor
 from infnet_monai.semi.label_sheet import draw_label_sheet
 from infnet_monai.semi.options import PropagationOptions
 from infnet_monai.semi.pseudo_labels import write_label, write_pseudo_datalist
-from infnet_monai.semi.stage import FACTS
+from infnet_monai.training.claim import FACTS
+from infnet_monai.training.progress import stage_bar
 
 __all__ = ["Rounds", "complete_rounds"]
 

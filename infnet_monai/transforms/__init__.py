@@ -1,8 +1,6 @@
 """Dictionary transforms from files to the slices that reach the network."""
 
 from infnet_monai.transforms.load import LoadScand, load_scan, scan_from_array
-from infnet_monai.transforms.lung_crop import LungMaskd, LungRegion
-from infnet_monai.transforms.lungs import LungMask, find_lungs
 from infnet_monai.transforms.mask import CheckSameGridd, EdgeMapd, LesionMaskd, edge_map
 from infnet_monai.transforms.window import LungWindowd, intensity_kind, lung_window
 
@@ -11,12 +9,8 @@ __all__ = [
     "EdgeMapd",
     "LesionMaskd",
     "LoadScand",
-    "LungMask",
-    "LungMaskd",
-    "LungRegion",
     "LungWindowd",
     "edge_map",
-    "find_lungs",
     "intensity_kind",
     "load_scan",
     "lung_window",

@@ -11,10 +11,10 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from infnet_monai.bundle.make import BUNDLES
-from infnet_monai.data.phantom import make_phantom
 from infnet_monai.errors import InputError
 from infnet_monai.inference import Segmenter
 from infnet_monai.networks import InfNet
+from infnet_monai.phantom.phantom import make_phantom
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"image_size": [64, 64], "amp": False}

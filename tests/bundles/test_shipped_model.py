@@ -6,8 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from infnet_monai.data import phantom_dataset_dir
 from infnet_monai.inference import Segmenter
+from infnet_monai.phantom import phantom_dataset_dir
 
 MODEL = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "models" / "model.pt"
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from written_runs import FakeBundles
 
-from infnet_monai.comparison.methods import find_methods
 from infnet_monai.comparison.options import ComparisonOptions
+from infnet_monai.training.methods import find_methods
 
 BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
 

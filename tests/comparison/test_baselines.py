@@ -8,9 +8,9 @@ from monai.bundle import ConfigWorkflow
 
 from infnet_monai.comparison import baselines
 from infnet_monai.comparison.baselines import BASELINES, FirstMap, baseline_overrides, flexible_unet
-from infnet_monai.comparison.methods import find_methods
 from infnet_monai.errors import InputError
-from infnet_monai.run_record import write_json
+from infnet_monai.files import write_json
+from infnet_monai.training.methods import find_methods
 
 BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
 

@@ -5,10 +5,10 @@ import pytest
 from filelock import FileLock
 
 from infnet_monai.comparison.compare import compare
-from infnet_monai.comparison.output_folder import claim_output_dir
 from infnet_monai.comparison.plan import plan_runs
 from infnet_monai.comparison.runs import complete_run
 from infnet_monai.errors import InputError
+from infnet_monai.training.output_folder import claim_output_dir
 
 FILES = {"table.md", "table.tex", "table.csv", "runs.csv", "index.html"}
 PICTURES = {"learning_curves.png", "figure5_examples.png", "figure6_masks.png"}

@@ -10,8 +10,8 @@ from PIL import Image
 
 from infnet_monai.comparison.examples import load_example
 from infnet_monai.comparison.runs import EVALUATION
-from infnet_monai.data.prepare import prepare_dataset
-from infnet_monai.run_record import write_json
+from infnet_monai.files import write_json
+from infnet_monai.preparation.prepare import prepare_dataset
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "configs"
 STORED = (64, 96)

@@ -1,6 +1,6 @@
 from infnet_monai.comparison.published import PUBLISHED_ROWS
+from infnet_monai.evaluation.metric_tables import TABLE_COLUMNS
 from infnet_monai.reporting.comparison_table import ComparisonRow, ComparisonTable
-from infnet_monai.reporting.metric_tables import TABLE_COLUMNS
 
 
 def test_best_of_the_reports_rows_are_those_it_prints_in_bold():

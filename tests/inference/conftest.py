@@ -5,8 +5,8 @@ import pytest
 import torch
 from band_network import OVERRIDES, BandNetwork
 
-from infnet_monai.data.phantom import Phantom, make_phantom
 from infnet_monai.inference import Segmenter
+from infnet_monai.phantom.phantom import Phantom, make_phantom
 
 
 @pytest.fixture(scope="session")

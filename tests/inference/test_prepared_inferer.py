@@ -6,7 +6,7 @@ import torch
 from monai.inferers import SimpleInferer
 
 from infnet_monai.inference import AutocastInferer, PreparedInferer
-from infnet_monai.inference.prepare import prepare_for_inference
+from infnet_monai.inference.optimize import prepare_for_inference
 from infnet_monai.networks import InfNet
 
 

@@ -5,7 +5,8 @@ import torch
 from monai.data import MetaTensor
 
 from infnet_monai.errors import InputError
-from infnet_monai.inference import ScanDataset, ScanSource
+from infnet_monai.inference import ScanDataset
+from infnet_monai.scans import ScanSource
 
 
 def read(item):

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from tiny_semi import TINY, write_labelled, write_pictures, write_weights
 
-from infnet_monai.comparison.methods import find_methods
 from infnet_monai.semi.options import PropagationOptions
+from infnet_monai.training.methods import find_methods
 
 BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
 

@@ -26,7 +26,7 @@ def trainings(monkeypatch):
         (folder / "training" / "run.json").write_text("{}")
         return 0
 
-    monkeypatch.setattr("infnet_monai.semi.bundle_training.run_child", run_child)
+    monkeypatch.setattr("infnet_monai.training.bundle_training.run_child", run_child)
     return seen
 
 

@@ -102,7 +102,7 @@ def test_a_model_is_trained_on_the_pseudo_labels_and_fine_tuned(propagation, pla
 
 
 def test_second_call_does_nothing_and_other_options_are_refused(propagation, run, arguments, monkeypatch):
-    monkeypatch.setattr("infnet_monai.semi.bundle_training.run_child", None)
+    monkeypatch.setattr("infnet_monai.training.bundle_training.run_child", None)
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     refused = run(*arguments, "--override", "batch_size=2")
@@ -150,7 +150,7 @@ def test_a_failed_training_ends_with_status_1(run, places, tmp_path, monkeypatch
         log.write_text("\n$ command\nError: no memory\n")
         return 1
 
-    monkeypatch.setattr("infnet_monai.semi.bundle_training.run_child", fail)
+    monkeypatch.setattr("infnet_monai.training.bundle_training.run_child", fail)
     data = ("--dataset-dir", places / "data", "--unlabelled", places / "unlabelled")
     result = run(*data, "--output-dir", tmp_path / "out")
     assert result.exit_code == 1

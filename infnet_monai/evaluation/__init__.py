@@ -1,0 +1,1 @@
+"""Evaluation of predictions against references: per slice, per case, per folder of probability maps."""

@@ -1,0 +1,112 @@
+"""Inferers around any MONAI inferer: bf16 autocast, test-time flips, the network laid out for speed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from monai.inferers import Inferer
+from torch import Tensor, nn
+
+from infnet_monai.inference.optimize import prepare_for_inference
+
+__all__ = ["AutocastInferer", "FlipInferer", "PreparedInferer", "supports_bf16"]
+
+
+def supports_bf16(device: str | torch.device) -> bool:
+    """Tell whether a device computes bf16 in hardware: CUDA from Ampere on, CPUs with AVX512-BF16 or AMX.
+
+    Args:
+        device: The device that the network runs on.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+class AutocastInferer(Inferer):
+    """Run an inferer in bf16 autocast and give its outputs back in float32.
+
+    MONAI's engines write ``torch.autocast("cuda")``: their ``amp`` does nothing on a CPU.
+
+    Args:
+        inferer: The inferer that does the work.
+        enabled: Whether autocast is on.
+    """
+
+    def __init__(self, inferer: Inferer, enabled: bool = True):
+        super().__init__()
+        self.inferer = inferer
+        self.enabled = enabled
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return what the wrapped inferer returns: a tensor or a named tuple of tensors."""
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=self.enabled):
+            outputs = self.inferer(inputs, network, *args, **kwargs)
+        if isinstance(outputs, Tensor):
+            return outputs.float()
+        return type(outputs)(*(output.float() for output in outputs))
+
+
+class FlipInferer(Inferer):
+    """Run the network on each batch and its mirror images together, and give the mean of the logits.
+
+    Args:
+        inferer: The inferer that does the work.
+        spatial_axes: Axes to mirror along, one at a time. In slices of a scan oriented PLS, axis 1 runs from right to
+            left.
+        enabled: Whether there are flips at all.
+
+    Example:
+        >>> from monai.inferers import SimpleInferer
+        >>> image = torch.tensor([[[[1.0, 2.0]]]])
+        >>> FlipInferer(SimpleInferer())(image, lambda batch: batch * torch.tensor([0.0, 2.0])).tolist()
+        [[[[1.0, 2.0]]]]
+    """
+
+    def __init__(self, inferer: Inferer, spatial_axes: Sequence[int] = (1,), enabled: bool = True):
+        super().__init__()
+        self.inferer = inferer
+        self.dims = [axis + 2 for axis in spatial_axes] if enabled else []
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return what the wrapped inferer returns: logits of the shape that the network gives."""
+
+        def mean(batch: Tensor) -> Tensor:
+            logits, *mirrored = network(torch.cat([batch, *map(batch.flip, self.dims)])).chunk(1 + len(self.dims))
+            upright = [view.flip(dim) for view, dim in zip(mirrored, self.dims, strict=True)]
+            return torch.stack([logits, *upright]).mean(dim=0)
+
+        return self.inferer(inputs, mean if self.dims else network, *args, **kwargs)
+
+
+class PreparedInferer(Inferer):
+    """Lay the network out for speed before it runs, once for each network.
+
+    MONAI Label loads a bundle's weights into ``network_def`` and never builds ``network``. Without the preparation its
+    masks would differ from those of :class:`infnet_monai.inference.Segmenter` by the rounding of bf16.
+
+    Args:
+        inferer: The inferer that does the work.
+        bf16: Whether it runs the network in bf16 autocast.
+    """
+
+    def __init__(self, inferer: Inferer, bf16: bool = False):
+        super().__init__()
+        self.inferer = inferer
+        self.bf16 = bf16
+        self._prepared: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return what the wrapped inferer returns; a network prepared already, without gradients, stays as it is."""
+        if any(weight.requires_grad for weight in network.parameters()):
+            network = self._prepare(network, inputs.device)
+        return self.inferer(inputs, network, *args, **kwargs)
+
+    def _prepare(self, network: nn.Module, device: torch.device) -> nn.Module:
+        if network not in self._prepared:
+            self._prepared[network] = prepare_for_inference(copy.deepcopy(network), device, self.bf16)
+        return self._prepared[network]

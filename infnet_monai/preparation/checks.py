@@ -1,0 +1,127 @@
+"""What must hold for a case before anything is trained on it, and the figures of a case that passes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from monai.data import MetaTensor
+
+from infnet_monai.errors import InputError
+from infnet_monai.files import file_sha256
+from infnet_monai.preparation.layouts import CaseFiles
+from infnet_monai.transforms.load import UPRIGHT, load_scan
+from infnet_monai.transforms.mask import CheckSameGridd
+from infnet_monai.transforms.window import intensity_kind
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """Figures of one sound case.
+
+    Args:
+        files: where the case lies.
+        sha256: hash of each of its files by key (`image`, `label`, ...).
+        shape: voxels along the file's axes.
+        spacing_mm: voxel size along the same axes.
+        label_values: values that occur in the mask.
+        lesion_voxels: voxels with a lesion label in each axial slice, from the first to the last.
+        intensity: `hu`, `grey` or `unit`, see :func:`infnet_monai.transforms.intensity_kind`.
+    """
+
+    files: CaseFiles
+    sha256: dict[str, str]
+    shape: tuple[int, ...]
+    spacing_mm: tuple[float, ...]
+    label_values: tuple[int, ...]
+    lesion_voxels: tuple[int, ...]
+    intensity: str
+
+    @property
+    def slices(self) -> int:
+        """Number of axial slices."""
+        return len(self.lesion_voxels)
+
+    @property
+    def positive_slices(self) -> int:
+        """Number of slices with lesion."""
+        return sum(voxels > 0 for voxels in self.lesion_voxels)
+
+    @property
+    def lesion_share(self) -> float:
+        """Lesion voxels as a share of all voxels."""
+        return sum(self.lesion_voxels) / float(np.prod(self.shape))
+
+
+def check_case(
+    files: CaseFiles,
+    lesion_labels: Iterable[int],
+    background_labels: Iterable[int] | None = (),
+    axes: str | None = None,
+) -> CaseFacts:
+    """Read all files of a case with the loader that training uses, and measure it.
+
+    Args:
+        files: the case.
+        lesion_labels: values that count as lesion.
+        background_labels: other legal values beside 0; None allows any.
+        axes: where rows and columns of a picture run to; None for upright.
+
+    Raises:
+        InputError: the mask is missing; a file is truncated, not 3D or not finite; shapes or affines differ; a label
+            value is unknown; the intensities are neither HU nor grey levels.
+    """
+    paths = files.paths
+    if files.label is None:
+        raise InputError(
+            f"{files.image}: has no mask; expected one of the same name, or ending in _seg, among the masks"
+        )
+    volumes: dict[Hashable, MetaTensor] = {key: load_scan(path, axes or UPRIGHT) for key, path in paths.items()}
+    CheckSameGridd(tuple(volumes))(volumes)
+    values = _label_values(volumes["label"])
+    lesion_labels = sorted(lesion_labels)
+    if background_labels is not None:
+        _refuse_unknown_values(files.label, values, {0, *lesion_labels, *background_labels})
+    image = volumes["image"]
+    return CaseFacts(
+        files=files,
+        sha256={key: file_sha256(path) for key, path in paths.items()},
+        shape=tuple(image.shape[1:]),
+        spacing_mm=tuple(float(mm) for mm in nib.affines.voxel_sizes(np.asarray(image.affine))),
+        label_values=tuple(int(value) for value in values),
+        lesion_voxels=_lesion_voxels(volumes["label"], lesion_labels),
+        intensity=_intensity(image, files.image),
+    )
+
+
+def _label_values(label: MetaTensor) -> list[float]:
+    # pandas hashes where numpy sorts: ten times as fast on a volume.
+    return sorted(pd.unique(label.as_tensor().numpy().ravel()).tolist())
+
+
+def _refuse_unknown_values(path: Path, values: list[float], known: set[int]) -> None:
+    unknown = [f"{value:g}" for value in values if value not in known]
+    if unknown:
+        listed = ", ".join(unknown[:8]) + (", ..." if len(unknown) > 8 else "")
+        raise InputError(
+            f"{path}: unknown label values {listed} (known: {', '.join(map(str, sorted(known)))}); correct the mask, "
+            "or say which values are lesion with --lesion-labels, e.g. --lesion-labels 1,2"
+        )
+
+
+def _lesion_voxels(label: MetaTensor, lesion_labels: list[int]) -> tuple[int, ...]:
+    """Lesion voxels of each axial slice; the axial axis of the file is the one that runs towards the head or feet."""
+    axial = [code in "SI" for code in nib.aff2axcodes(np.asarray(label.affine))].index(True)
+    lesion = np.isin(label.as_tensor().numpy()[0], lesion_labels)
+    return tuple(lesion.sum(axis=tuple(axis for axis in range(3) if axis != axial)).tolist())
+
+
+def _intensity(image: MetaTensor, path: Path) -> str:
+    try:
+        return intensity_kind(image)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

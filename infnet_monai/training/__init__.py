@@ -1,0 +1,1 @@
+"""Trainings of bundles in processes of their own, from wherever they stand."""

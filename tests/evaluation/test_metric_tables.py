@@ -1,0 +1,47 @@
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from infnet_monai.evaluation.map_folders import FolderEvaluation
+from infnet_monai.evaluation.metric_tables import TABLE_COLUMNS, describe_protocol, table_row, write_evaluation
+from infnet_monai.metrics import CLINICAL_MEASURES, PAPER_MEASURES
+
+
+@pytest.mark.parametrize(("protocol", "names"), [("paper", PAPER_MEASURES), ("clinical", CLINICAL_MEASURES)])
+def test_columns_are_measures(protocol, names):
+    assert set(TABLE_COLUMNS[protocol].values()) <= set(names)
+    assert describe_protocol(protocol).startswith(f"{protocol}: ")
+
+
+def test_row_in_the_order_of_the_published_tables():
+    summary = {name: index / 10 for index, name in enumerate(TABLE_COLUMNS["paper"].values())}
+    head, row = table_row(summary).splitlines()
+    assert head.split() == ["Dice", "Sen.", "Spec.", "S", "E", "MAE"]
+    assert row.split() == ["0.000", "0.100", "0.200", "0.300", "0.400", "0.500"]
+    assert len(head) == len(row)
+
+
+@pytest.fixture
+def evaluation():
+    table = pd.DataFrame({"case": ["a", "b"], "slice": pd.array([None, None], "Int64"), "dice": [0.5, math.nan]})
+    return FolderEvaluation("clinical", table, {"dice": 0.5, "hd95": math.nan}, {"dice": 1, "hd95": 2}, ["c"], [])
+
+
+def test_undefined_is_null_in_json_and_empty_in_csv(evaluation, tmp_path):
+    csv = write_evaluation(evaluation, tmp_path / "new" / "metrics.json")
+    content = json.loads((tmp_path / "new" / "metrics.json").read_text())
+    assert content["protocol"] == "clinical"
+    assert content["images"] == 2
+    assert content["summary"] == {"dice": 0.5, "hd95": None}
+    assert content["undefined"] == {"dice": 1, "hd95": 2}
+    assert content["maps_without_mask"] == ["c"]
+    assert csv.name == "metrics.csv"
+    assert csv.read_text() == "case,dice\na,0.5\nb,\n"
+
+
+def test_slices_of_volumes_have_a_column(evaluation, tmp_path):
+    evaluation.table["slice"] = pd.array([1, 2], "Int64")
+    csv = write_evaluation(evaluation, tmp_path / "metrics.json")
+    assert csv.read_text() == "case,slice,dice\na,1,0.5\nb,2,\n"

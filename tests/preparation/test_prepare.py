@@ -1,0 +1,259 @@
+import gzip
+import hashlib
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from infnet_monai.data.datalist import load_datalist
+from infnet_monai.errors import InputError
+from infnet_monai.preparation.prepare import prepare_dataset
+
+AFFINE = np.diag([-0.7, -0.7, 5.0, 1.0])
+
+
+def save(path, array, affine=AFFINE):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def scan(number, shape=(8, 6, 4)):
+    return np.random.default_rng(number).integers(-1000, 200, shape).astype(np.int16)
+
+
+def mask(shape=(8, 6, 4)):
+    """Six lesion voxels, all in slice 1, four with value 1 and two with value 2."""
+    array = np.zeros(shape, np.uint8)
+    array[:2, :2, 1], array[2, :2, 1] = 1, 2
+    return array
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "set"
+    for number in range(4):
+        save(root / "images" / f"c{number}.nii.gz", scan(number))
+        save(root / "labels" / f"c{number}.nii.gz", mask())
+    return root
+
+
+def test_dataset_is_written_with_hashes_and_figures(folder):
+    prepared = prepare_dataset(folder, training=["c3", "c0"], validation=["c1"])
+    datalist = json.loads((folder / "dataset.json").read_text())
+    assert datalist["training"] == [
+        {"image": "images/c3.nii.gz", "label": "labels/c3.nii.gz"},
+        {"image": "images/c0.nii.gz", "label": "labels/c0.nii.gz"},
+    ]
+    assert "test" not in datalist
+    assert datalist["labels"] == {"0": "background", "1": "lesion 1", "2": "lesion 2"}
+    assert (datalist["lesion_labels"], datalist["background_labels"]) == ([1, 2], [])
+    content = (folder / "images" / "c3.nii.gz").read_bytes()
+    assert datalist["sha256"]["images/c3.nii.gz"] == hashlib.sha256(content).hexdigest()
+    assert len(datalist["sha256"]) == 6
+    row = prepared.table().iloc[0].to_dict()
+    assert row == {
+        "case": "c3",
+        "section": "training",
+        "slices": 4,
+        "positive": 1,
+        "lesion %": pytest.approx(100 * 6 / 192, abs=0.01),
+        "spacing mm": "0.7 x 0.7 x 5",
+        "labels": "0, 1, 2",
+        "intensities": "HU",
+    }
+    assert prepared.totals()[["section", "cases", "slices"]].values.tolist() == [
+        ["training", 2, 8],
+        ["validation", 1, 4],
+    ]
+
+
+def test_output_elsewhere_leaves_the_input_alone(folder, tmp_path):
+    before = sorted(folder.rglob("*"))
+    prepare_dataset(folder, tmp_path / "new" / "place")
+    assert sorted(folder.rglob("*")) == before
+    items = load_datalist(tmp_path / "new" / "place", "training")
+    assert items[0]["image"].startswith(str(folder))
+
+
+def test_other_datalist_is_replaced_only_when_asked(folder):
+    prepare_dataset(folder, validation=["c1"])
+    prepare_dataset(folder, validation=["c1"])
+    with pytest.raises(InputError, match=r"dataset\.json: exists with other content; .*--overwrite"):
+        prepare_dataset(folder, validation=["c2"])
+    prepare_dataset(folder, validation=["c2"], overwrite=True)
+    assert load_datalist(folder, "validation")[0]["image"].endswith("c2.nii.gz")
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def spoil_missing(folder):
+    (folder / "labels" / "c1.nii.gz").unlink()
+
+
+def spoil_shape(folder):
+    save(folder / "labels" / "c1.nii.gz", mask((8, 6, 3)))
+
+
+def spoil_affine(folder):
+    save(folder / "labels" / "c1.nii.gz", mask(), np.diag([0.7, -0.7, 5.0, 1.0]))
+
+
+def spoil_image(folder):
+    truncate(folder / "images" / "c1.nii.gz")
+
+
+def spoil_label(folder):
+    save(folder / "labels" / "c1.nii.gz", np.random.default_rng(0).integers(0, 3, (8, 6, 4)).astype(np.float64))
+    truncate(folder / "labels" / "c1.nii.gz")
+
+
+def spoil_dimensions(folder):
+    save(folder / "images" / "c1.nii.gz", scan(1, (8, 6, 4, 2)))
+
+
+def spoil_nan(folder):
+    save(folder / "images" / "c1.nii.gz", np.where(mask() == 2, np.nan, scan(1)).astype(np.float32))
+
+
+def spoil_values(folder):
+    save(folder / "labels" / "c1.nii.gz", mask() * 3)
+
+
+def spoil_intensities(folder):
+    save(folder / "images" / "c1.nii.gz", scan(1) + 1024)
+
+
+def spoil_by_copy(folder):
+    (folder / "images" / "c1.nii.gz").write_bytes((folder / "images" / "c0.nii.gz").read_bytes())
+
+
+def spoil_text(folder):
+    (folder / "images" / "c1.nii.gz").write_bytes(gzip.compress(b"not an image"))
+
+
+BAD = [
+    (spoil_missing, "images/c1.nii.gz: has no mask"),
+    (spoil_shape, "labels/c1.nii.gz: does not fit .*shape"),
+    (spoil_affine, "labels/c1.nii.gz: does not fit .*affines differ"),
+    (spoil_image, "images/c1.nii.gz: .*truncated"),
+    (spoil_label, "labels/c1.nii.gz: .*truncated"),
+    (spoil_dimensions, "images/c1.nii.gz: is 4D"),
+    (spoil_nan, "images/c1.nii.gz: 2 voxels are NaN"),
+    (spoil_values, r"labels/c1.nii.gz: unknown label values 3, 6 \(known: 0, 1, 2, 255\).*--lesion-labels"),
+    (spoil_intensities, "images/c1.nii.gz: intensities from .* are neither HU"),
+    (spoil_by_copy, "images/c1.nii.gz: the same image as .*c0.nii.gz"),
+    (spoil_text, "images/c1.nii.gz: "),
+]
+
+
+@pytest.mark.parametrize(("spoil", "message"), BAD, ids=[spoil.__name__ for spoil, _ in BAD])
+def test_bad_case_is_one_line_and_nothing_is_written(folder, spoil, message):
+    spoil(folder)
+    with pytest.raises(InputError, match=message) as caught:
+        prepare_dataset(folder)
+    first, last = str(caught.value).splitlines()
+    assert "c1" in first
+    assert last.startswith("1 of 4 cases cannot be used")
+    assert not (folder / "dataset.json").exists()
+
+
+def test_bad_cases_can_be_left_out(folder):
+    spoil_missing(folder)
+    prepared = prepare_dataset(folder, skip_bad=True)
+    assert [line for line in prepared.skipped if "c1.nii.gz: has no mask" in line]
+    assert sorted(prepared.table()["case"]) == ["c0", "c2", "c3"]
+
+
+def test_skipping_does_not_help_where_no_case_is_sound(folder):
+    for number in range(4):
+        (folder / "labels" / f"c{number}.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"4 of 4 cases cannot be used: mend them\. No"):
+        prepare_dataset(folder, skip_bad=True)
+
+
+def test_lesion_labels_make_all_other_values_background(folder):
+    spoil_values(folder)
+    prepare_dataset(folder, lesion_labels=[2, 3], validation=["c1"])
+    datalist = json.loads((folder / "dataset.json").read_text())
+    assert (datalist["lesion_labels"], datalist["background_labels"]) == ([2, 3], [1, 6])
+    assert datalist["labels"]["6"] == "other 6"
+    assert load_datalist(folder, "validation")[0]["background_labels"] == [1, 6]
+
+
+def test_lesion_labels_that_never_occur_are_refused(folder):
+    with pytest.raises(InputError, match="no mask holds a lesion"):
+        prepare_dataset(folder, lesion_labels=[7])
+
+
+def test_positive_slices_are_counted_along_the_axial_axis(folder):
+    """A volume stored sagittally: its first axis runs towards the head."""
+    affine = np.array([[0, 0, 1.0, 0], [0, 1, 0, 0], [5, 0, 0, 0], [0, 0, 0, 1]])
+    save(folder / "images" / "c0.nii.gz", scan(0), affine)
+    save(folder / "labels" / "c0.nii.gz", mask(), affine)
+    table = prepare_dataset(folder, training=["c0"], validation=0.3).table()
+    assert table.loc[table["case"] == "c0", ["slices", "positive"]].values.tolist() == [[8, 3]]
+
+
+def test_pictures_get_their_axes(tmp_path):
+    for number in range(3):
+        for part, suffix, value in (("Imgs", "jpg", 90 + number), ("GT", "png", 255), ("Edge", "png", 255)):
+            (tmp_path / part).mkdir(exist_ok=True)
+            array = np.full((6, 5), value, np.uint8)
+            array[:, :2] = 0
+            Image.fromarray(array).save(tmp_path / part / f"{number}.{suffix}")
+    prepared = prepare_dataset(tmp_path, validation=["2"])
+    item = load_datalist(tmp_path, "validation")[0]
+    assert item["axes"] == "LP"
+    assert item["edge"] == str(tmp_path / "Edge" / "2.png")
+    assert item["lesion_labels"] == [255]
+    row = prepared.table().iloc[0]
+    assert (row["slices"], row["intensities"]) == (1, "grey levels")
+    prepare_dataset(tmp_path, validation=["2"], axes="PL", overwrite=True)
+    assert load_datalist(tmp_path, "validation")[0]["axes"] == "PL"
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """MedSeg's first set in small: three slices, one with pleural effusion (3)."""
+    labels = np.zeros((8, 6, 3), np.uint8)
+    labels[0, 0], labels[4, 4, 2] = (1, 2, 1), 3
+    save(tmp_path / "medseg" / "tr_im.nii.gz", scan(0, (8, 6, 3)).astype(np.float32))
+    save(tmp_path / "medseg" / "tr_mask.nii.gz", labels)
+    return tmp_path / "medseg"
+
+
+def test_slice_stack_is_split_into_files(stack, tmp_path, caplog):
+    output = tmp_path / "slices"
+    prepared = prepare_dataset(stack, output, validation=["tr_003"])
+    assert "does not say which slices are of one patient" in caplog.text
+    assert sorted(path.name for path in stack.iterdir()) == ["tr_im.nii.gz", "tr_mask.nii.gz"]
+    (item,) = load_datalist(output, "validation")
+    assert (item["lesion_labels"], item["background_labels"]) == ([1, 2], [3])
+    image = nib.load(item["image"])
+    assert image.shape == (8, 6, 1)
+    assert np.array_equal(image.get_fdata(), scan(0, (8, 6, 3))[..., 2:])
+    assert image.affine[:3, 3].tolist() == [0, 0, 10]
+    assert prepared.table()["labels"].tolist() == ["0, 1", "0, 2", "0, 1, 3"]
+
+
+@pytest.mark.parametrize("output", [None, "."])
+def test_slice_stack_needs_a_folder_of_its_own(stack, output):
+    with pytest.raises(InputError, match=r"tr_im\.nii\.gz: holds slices of many cases; give --output"):
+        prepare_dataset(stack, output and stack / output)
+
+
+def test_slice_stack_without_masks_is_refused(stack, tmp_path):
+    (stack / "tr_mask.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"tr_mask\.nii\.gz: no such file"):
+        prepare_dataset(stack, tmp_path / "slices")
+
+
+def test_real_slices_of_covid_semiseg(test_data, tmp_path):
+    folder = test_data / "COVID-SemiSeg" / "Dataset" / "TrainingSet" / "LungInfection-Train" / "Doctor-label"
+    prepared = prepare_dataset(folder, tmp_path, validation=0.2)
+    assert prepared.totals()["cases"].tolist() == [40, 10]
+    assert prepared.table()["lesion %"].mean() == pytest.approx(14.5, abs=0.05)
