@@ -15,7 +15,7 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from infnet_monai.bundle_folder import CONFIG, DEFAULT_BUNDLE, find_bundle
+from infnet_monai.bundle_folder import DEFAULT_BUNDLE, find_bundle
 from infnet_monai.errors import InputError, unwrapped_input_errors
 from infnet_monai.inference.segmentation import Segmentation, turned
 from infnet_monai.lungs.crop import LungMaskd
@@ -69,7 +69,7 @@ class Segmenter:
             values["device"] = _check_device(device)
         if weights is not None:
             values["weights"] = str(weights)
-        parser = _read_config(folder / CONFIG, values)
+        parser = _read_config(folder / "configs" / "inference.json", values)
         metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
         self.name, self.version = folder.resolve().name, str(metadata["version"])
         self.settings = {name: parser[name] for name in ("image_size", "intensity", "lung_crop", "threshold", "flips")}
