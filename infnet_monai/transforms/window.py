@@ -24,7 +24,7 @@ KINDS = ("hu", "grey", "unit")
 
 
 def intensity_kind(image: Tensor) -> str:
-    """Tell what an image's numbers are.
+    """Detect what the intensities of an image are.
 
     Args:
         image: Intensities of a whole scan, any shape.
@@ -51,14 +51,17 @@ def intensity_kind(image: Tensor) -> str:
 
 
 def scan_intensity_kind(image: MetaTensor, intensity: str = "auto") -> str:
-    """Return the kind of a scan's numbers: the one named, or for ``"auto"`` what :func:`intensity_kind` tells.
+    """Return the kind of a scan's intensities: the one named, or for ``"auto"`` the one that is detected.
 
     Args:
         image: Intensities of a whole scan, any shape; its metadata names the file.
-        intensity: ``"hu"``, ``"grey"``, ``"unit"`` or ``"auto"``.
+        intensity: ``"hu"``, ``"grey"``, ``"unit"`` or ``"auto"``, see :func:`intensity_kind`.
+
+    Returns:
+        ``"hu"``, ``"grey"`` or ``"unit"``.
 
     Raises:
-        InputError: ``"auto"`` cannot tell; the message names the file.
+        InputError: ``"auto"`` detects none of them; the message names the file.
     """
     try:
         return intensity_kind(image) if intensity == "auto" else intensity
@@ -80,7 +83,7 @@ def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, 
         Float tensor of the same shape in [0, 1].
 
     Raises:
-        InputError: ``"auto"`` cannot tell what the numbers are.
+        InputError: ``"auto"`` detects none of the kinds.
         ValueError: ``intensity`` is not a legal value.
 
     Example:
@@ -102,7 +105,7 @@ class LungWindowd(MapTransform):
 
     Args:
         keys: Keys of the images.
-        intensity: See :func:`lung_window`.
+        intensity: Kind of the intensities, see :func:`lung_window`.
         window_hu: Lower and upper border of the window in HU.
         allow_missing_keys: Whether items may lack a key.
     """
