@@ -28,6 +28,7 @@ def prepare_data(
     seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
     lesion_labels: Annotated[str | None, typer.Option(help="Label values that are lesion, e.g. 1,2.")] = None,
     axes: Annotated[str | None, typer.Option(help="Where rows and columns of pictures run to: PL is upright.")] = None,
+    intensity: Annotated[str, typer.Option(help="auto, hu, grey or unit; train with the same --intensity.")] = "auto",
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out cases that cannot be used.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another dataset.json.")] = False,
 ) -> None:
@@ -48,6 +49,7 @@ def prepare_data(
             seed=seed,
             lesion_labels=_integers(lesion_labels) if lesion_labels else None,
             axes=axes,
+            intensity=intensity,
             skip_bad=skip_bad,
             overwrite=overwrite,
         )

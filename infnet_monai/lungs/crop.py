@@ -12,7 +12,7 @@ from monai.transforms import MapTransform, generate_spatial_bounding_box
 from torch import Tensor
 
 from infnet_monai.lungs.lung_mask import find_lungs
-from infnet_monai.transforms.window import scan_intensity_kind
+from infnet_monai.transforms.window import check_intensity, scan_intensity_kind
 
 __all__ = ["LungMaskd", "LungRegion"]
 
@@ -30,12 +30,15 @@ class LungMaskd(MapTransform):
             lung.
         intensity: Kind of the intensities, see :func:`infnet_monai.transforms.lung_window`.
         enabled: Whether to look for lungs at all; if not, there are none.
+
+    Raises:
+        InputError: ``intensity`` is no legal value.
     """
 
     def __init__(self, keys: KeysCollection, lung_key: str = "lungs", intensity: str = "auto", enabled: bool = True):
         super().__init__(keys)
         self.lung_key = lung_key
-        self.intensity = intensity
+        self.intensity = check_intensity(intensity)
         self.enabled = enabled
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

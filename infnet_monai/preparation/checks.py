@@ -16,7 +16,7 @@ from infnet_monai.files import file_sha256
 from infnet_monai.preparation.case_files import CaseFiles
 from infnet_monai.transforms.load import MASK_KEYS, UPRIGHT, load_scan
 from infnet_monai.transforms.mask import CheckSameGridd
-from infnet_monai.transforms.window import intensity_kind
+from infnet_monai.transforms.window import scan_intensity_kind
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def check_case(
     lesion_labels: Iterable[int],
     background_labels: Iterable[int] | None = (),
     axes: str | None = None,
+    intensity: str = "auto",
 ) -> CaseFacts:
     """Read all files of a case with the loader that training uses, and gather its facts.
 
@@ -70,6 +71,7 @@ def check_case(
         lesion_labels: Values that count as lesion.
         background_labels: Other legal values beside 0; None allows any.
         axes: Where rows and columns of a picture run to; None for upright.
+        intensity: Kind of the image's intensities, see :func:`infnet_monai.transforms.lung_window`.
 
     Returns:
         The facts.
@@ -99,7 +101,7 @@ def check_case(
         spacing_mm=tuple(float(mm) for mm in nib.affines.voxel_sizes(np.asarray(image.affine))),
         label_values=tuple(int(value) for value in values),
         lesion_voxels=_lesion_voxels(volumes["label"], lesion_labels),
-        intensity=_intensity(image, files.image),
+        intensity=scan_intensity_kind(image, intensity),
     )
 
 
@@ -123,10 +125,3 @@ def _lesion_voxels(label: MetaTensor, lesion_labels: list[int]) -> tuple[int, ..
     axial = [code in "SI" for code in nib.aff2axcodes(np.asarray(label.affine))].index(True)
     lesion = np.isin(label.as_tensor().numpy()[0], lesion_labels)
     return tuple(lesion.sum(axis=tuple(axis for axis in range(3) if axis != axial)).tolist())
-
-
-def _intensity(image: MetaTensor, path: Path) -> str:
-    try:
-        return intensity_kind(image)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error

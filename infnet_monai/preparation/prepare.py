@@ -16,6 +16,7 @@ from infnet_monai.preparation.checks import CaseFacts, check_case
 from infnet_monai.preparation.layouts import find_cases
 from infnet_monai.preparation.split import split_cases
 from infnet_monai.preparation.write import build_datalist, write_datalist
+from infnet_monai.transforms.window import check_intensity
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def prepare_dataset(
     seed: int = 0,
     lesion_labels: Sequence[int] | None = None,
     axes: str | None = None,
+    intensity: str = "auto",
     skip_bad: bool = False,
     overwrite: bool = False,
 ) -> PreparedDataset:
@@ -88,6 +90,8 @@ def prepare_dataset(
         seed: Seed of the drawing, see :func:`split_cases`.
         lesion_labels: Label values that count as lesion, all others being background; None for the layout's own.
         axes: Where rows and columns of pictures run to, e.g. ``PL``; None for the layout's own, else upright.
+        intensity: Kind of the images' intensities where ``"auto"`` detects none: ``"hu"``, ``"grey"`` or ``"unit"``;
+            training has to be told the same.
         skip_bad: Leave out the cases that cannot be used instead of stopping.
         overwrite: Replace a ``dataset.json`` that says something else.
 
@@ -98,12 +102,13 @@ def prepare_dataset(
         InputError: Nothing was found, cases cannot be used (one line each), the split is impossible or leaves no
             lesion to train on, or another ``dataset.json`` is there already; no ``dataset.json`` is written then.
     """
+    check_intensity(intensity)
     source = Path(folder).expanduser()
     target = source if output is None else Path(output).expanduser()
     found = find_cases(source, target)
     axes = axes or found.axes
     lesions, others = (lesion_labels, None) if lesion_labels else (found.lesion_labels, tuple(found.label_names))
-    sound, bad = _check_cases(found.cases, lesions, others, axes)
+    sound, bad = _check_cases(found.cases, lesions, others, axes, intensity)
     _refuse_unusable(source, sound, bad, skip_bad)
     split = split_cases(list(sound), training, validation, test, seed)
     sections = {section: [sound[name] for name in names] for section, names in split.items()}
@@ -114,7 +119,11 @@ def prepare_dataset(
 
 
 def _check_cases(
-    cases: Sequence[CaseFiles], lesion_labels: Sequence[int], background_labels: Sequence[int] | None, axes: str | None
+    cases: Sequence[CaseFiles],
+    lesion_labels: Sequence[int],
+    background_labels: Sequence[int] | None,
+    axes: str | None,
+    intensity: str,
 ) -> tuple[dict[str, CaseFacts], list[str]]:
     """Facts of the sound cases by name, and one line for each of the others."""
     sound: dict[str, CaseFacts] = {}
@@ -122,7 +131,7 @@ def _check_cases(
     first_with: dict[str, Path] = {}
     for case in tqdm(cases, desc="Checking", unit="case", disable=None):
         try:
-            facts = check_case(case, lesion_labels, background_labels, axes)
+            facts = check_case(case, lesion_labels, background_labels, axes, intensity)
             twin = first_with.setdefault(facts.sha256["image"], case.image)
             if twin != case.image:
                 raise InputError(f"{case.image}: the same image as {twin}; keep one, lest a case be in two sections")

@@ -163,6 +163,14 @@ def test_bad_case_is_one_line_and_nothing_is_written(folder, spoil, message):
     assert not (folder / "dataset.json").exists()
 
 
+def test_intensities_that_are_not_detected_can_be_named(folder):
+    spoil_intensities(folder)
+    prepared = prepare_dataset(folder, training=["c1", "c0"], intensity="hu")
+    assert prepared.table()["intensities"].tolist()[:2] == ["HU", "HU"]
+    with pytest.raises(InputError, match="intensity must be 'auto', 'hu', 'grey' or 'unit', got 'HU'"):
+        prepare_dataset(folder, intensity="HU")
+
+
 def test_bad_cases_can_be_left_out(folder):
     spoil_missing(folder)
     prepared = prepare_dataset(folder, skip_bad=True)
