@@ -22,7 +22,7 @@ MARGIN_MM = 10.0
 class LungMaskd(MapTransform):
     """Add the lungs of a scan, found by :func:`infnet_monai.lungs.find_lungs`.
 
-    Plain pictures (PNG, JPEG) have no spacing, by which lungs are distinguished from bowel: none are sought in them.
+    Plain pictures (PNG, JPEG) have no spacing, which distinguishes lungs from bowel: none are looked for in them.
 
     Args:
         keys: Key of the image ``(1, H, W, D)``, oriented PLS, not windowed yet.

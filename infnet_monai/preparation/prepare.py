@@ -134,7 +134,7 @@ def _check_cases(
             facts = check_case(case, lesion_labels, background_labels, axes, intensity)
             twin = first_with.setdefault(facts.sha256["image"], case.image)
             if twin != case.image:
-                raise InputError(f"{case.image}: the same image as {twin}; keep one, lest a case be in two sections")
+                raise InputError(f"{case.image}: the same image as {twin}; keep one of the two")
             sound[case.name] = facts
         except InputError as error:
             bad.append(str(error))

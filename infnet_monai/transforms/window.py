@@ -116,7 +116,7 @@ def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, 
 class LungWindowd(MapTransform):
     """Dictionary version of :func:`lung_window`; notes the kind of intensities in ``meta["intensity"]``.
 
-    The first image of each kind is announced in the log, so that nobody trains on grey levels unawares.
+    The first image of each kind is announced in the log, so that training on grey levels is noticed.
 
     Args:
         keys: Keys of the images.
