@@ -1,4 +1,4 @@
-"""Measure on this machine what the README and docs claim."""
+"""Measure on this machine what the README and docs claim about speed and size."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.inference import supports_bf16
-from infnet_monai.networks.cost import measure_models
+from infnet_monai.networks import measure_models
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -28,8 +28,8 @@ def metrics() -> None:
     """The paper's protocol for one slice, beside PySODMetrics; a batch beside single slices."""
     cost = measure_metrics()
     _print_one(cost)
-    print(f"times as fast as PySODMetrics: {cost.speed_up:.1f}")
-    print(f"batch, times as fast as singles: {cost.batch_speed_up:.2f}")
+    print(f"speed-up over PySODMetrics: {cost.speed_up:.1f}")
+    print(f"speed-up of a batch over single slices: {cost.batch_speed_up:.2f}")
 
 
 @app.command()
@@ -37,10 +37,10 @@ def inference(
     backbones: Annotated[list[str] | None, typer.Argument(help="Default: res2net50 vgg16.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Trained weights (default: trained shortly).")] = None,
     slices: Annotated[int, typer.Option(help="Number of slices.")] = 16,
-    repeats: Annotated[int, typer.Option(help="Number of turns.")] = 5,
-    means: Annotated[bool, typer.Option("--means", help="Measure the means of speed one by one.")] = False,
+    repeats: Annotated[int, typer.Option(help="Number of repetitions.")] = 5,
+    means: Annotated[bool, typer.Option("--means", help="Measure each means of speed by itself.")] = False,
 ) -> None:
-    """Seconds per slice as a bundle runs its network, beside the plain forward pass; how alike the masks are."""
+    """Seconds per slice as a bundle runs its network, beside the plain forward pass; how similar the masks are."""
     for backbone in backbones or ["res2net50", "vgg16"]:
         costs = measure_inference(backbone, weights, slices, repeats, means=means)
         print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")

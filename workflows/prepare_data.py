@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from infnet_monai.data import read_datalist
 from infnet_monai.errors import InputError
 from infnet_monai.preparation.prepare import PreparedDataset, prepare_dataset
 from infnet_monai.reporting.dataset_sheet import draw_dataset_sheet
@@ -22,19 +23,20 @@ def prepare_data(
     folder: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
     output: Annotated[Path | None, typer.Option(help="Folder for dataset.json (default: the data's own).")] = None,
     training: Annotated[str | None, typer.Option(help="Case names (default: all that are left).")] = None,
-    validation: Annotated[str, typer.Option(help="Case names separated by commas, or a share such as 0.2.")] = "0.2",
-    test: Annotated[str, typer.Option(help="Case names separated by commas, or a share.")] = "0.0",
+    validation: Annotated[str, typer.Option(help="Case names separated by commas, or a fraction such as 0.2.")] = "0.2",
+    test: Annotated[str, typer.Option(help="Case names separated by commas, or a fraction.")] = "0.0",
     seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
     lesion_labels: Annotated[str | None, typer.Option(help="Label values that are lesion, e.g. 1,2.")] = None,
     axes: Annotated[str | None, typer.Option(help="Where rows and columns of pictures run to: PL is upright.")] = None,
+    intensity: Annotated[str, typer.Option(help="auto, hu, grey or unit; train with the same --intensity.")] = "auto",
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out cases that cannot be used.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another dataset.json.")] = False,
 ) -> None:
     """Check images and masks, split them by case, write dataset.json and contact_sheet.png.
 
     FOLDER may hold: images/ beside labels/, masks/ or infection/ (and lungs/); masks beside their images, ending in
-    _seg or _mask; MedSeg's rp_im/ + rp_msk/ or tr_im.nii.gz + tr_mask.nii.gz; COVID-19-CT-Seg; COVID-SemiSeg's Imgs/ +
-    GT/.
+    _seg or _mask; one folder a patient with ct.nii.gz + lesion.nii.gz; a dataset.json of the Medical Segmentation
+    Decathlon; MedSeg's rp_im/ + rp_msk/ or tr_im.nii.gz + tr_mask.nii.gz; COVID-19-CT-Seg; COVID-SemiSeg's Imgs/ + GT/.
     """
     logging.basicConfig(format="%(message)s")
     try:
@@ -42,11 +44,12 @@ def prepare_data(
             folder,
             output,
             training=_names(training) if training else None,
-            validation=_share_or_names(validation),
-            test=_share_or_names(test),
+            validation=_fraction_or_names(validation),
+            test=_fraction_or_names(test),
             seed=seed,
             lesion_labels=_integers(lesion_labels) if lesion_labels else None,
             axes=axes,
+            intensity=intensity,
             skip_bad=skip_bad,
             overwrite=overwrite,
         )
@@ -59,12 +62,16 @@ def prepare_data(
 
 def _report(prepared: PreparedDataset, picture: Path) -> None:
     table, totals = prepared.table(), prepared.totals()
-    typer.echo(f"Layout: {prepared.layout}\n")
+    datalist = read_datalist(prepared.path.parent)
+    lesion = ", ".join(f"{value} ({datalist['labels'][str(value)]})" for value in datalist["lesion_labels"])
+    typer.echo(f"Layout: {prepared.layout}\nLesion: {lesion}\n")
     if len(table) <= LONGEST_TABLE:
         typer.echo(table.to_string(index=False) + "\n")
     typer.echo(totals.to_string(index=False) + "\n")
     for line in prepared.skipped:
         typer.echo(f"Left out: {line}")
+    for line in prepared.warnings:
+        typer.echo(f"Warning: {line}", err=True)
     typer.echo(f"Data set: {prepared.path}\nPicture:  {picture} (do the outlines fit, do patients lie on their backs?)")
 
 
@@ -72,8 +79,8 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _share_or_names(text: str) -> float | list[str]:
-    """A number with a decimal point is a share; `9` is the name of a case."""
+def _fraction_or_names(text: str) -> float | list[str]:
+    """A number with a decimal point is a fraction; ``9`` is the name of a case."""
     try:
         return float(text) if "." in text or text == "0" else _names(text)
     except ValueError:

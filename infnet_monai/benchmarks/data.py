@@ -48,9 +48,12 @@ def measure_data(
 
     Args:
         volumes: Number of volumes.
-        shape: Their shape ``(X, Y, Z)``.
+        shape: Shape ``(X, Y, Z)`` of each volume.
         image_size: Height and width of the slices in pixels.
         reads: Number of slices that are read from disk one by one.
+
+    Returns:
+        Speed and memory.
     """
     with tempfile.TemporaryDirectory() as folder:
         items = [_write_volume(Path(folder), k, shape) for k in range(volumes)]

@@ -1,11 +1,16 @@
-"""Data sets: datalists and the dataset of slices."""
+"""Data sets: datalists, the dataset of slices and the rules for choosing slices."""
 
 from infnet_monai.data.datalist import load_datalist, read_datalist
-from infnet_monai.data.slice_dataset import SliceDataset, case_name
+from infnet_monai.data.slice_dataset import SliceDataset, case_name, case_of
+from infnet_monai.data.slice_samplers import AllSlices, LesionSlices, SliceSampler
 
 __all__ = [
+    "AllSlices",
+    "LesionSlices",
     "SliceDataset",
+    "SliceSampler",
     "case_name",
+    "case_of",
     "load_datalist",
     "read_datalist",
 ]

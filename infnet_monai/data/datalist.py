@@ -1,4 +1,4 @@
-"""Datalists: the `dataset.json` of a data set, in the style of the Medical Segmentation Decathlon."""
+"""Datalists: the ``dataset.json`` of a data set, in the style of the Medical Segmentation Decathlon."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 from infnet_monai.errors import InputError
 
 DATALIST_NAME = "dataset.json"
+SECTIONS = ("training", "validation", "test")
 FILE_KEYS = ("image", "label", "edge", "lung")
 LABEL_KEYS = ("lesion_labels", "background_labels")
 PREPARE_COMMAND = "python workflows/prepare_data.py FOLDER"
 
 
 def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
-    """Read the `dataset.json` of a folder as it stands.
+    """Read the ``dataset.json`` of a folder as it stands.
 
     Args:
-        dataset_dir: folder that holds `dataset.json`.
+        dataset_dir: Folder that holds ``dataset.json``.
+
+    Returns:
+        The content of the file.
 
     Raises:
-        InputError: the folder or its `dataset.json` is missing or unreadable.
+        InputError: The folder or its ``dataset.json`` is missing or unreadable.
     """
     folder = Path(dataset_dir).expanduser()
     if not folder.is_dir():
@@ -33,7 +37,7 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
     try:
         datalist = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); make it again with {PREPARE_COMMAND}") from error
+        raise InputError(f"{path}: not readable as JSON ({error}); write it again with {PREPARE_COMMAND}") from error
     if not isinstance(datalist, dict):
         raise InputError(
             f"{path}: expected an object with training, validation and test, got {type(datalist).__name__}"
@@ -45,23 +49,24 @@ def load_datalist(dataset_dir: str | Path, section: str) -> list[dict[str, Any]]
     """Items of one section of a data set, ready for MONAI's dictionary transforms.
 
     Args:
-        dataset_dir: folder that holds `dataset.json`; its paths count from there.
-        section: `training`, `validation` or `test`.
+        dataset_dir: Folder that holds ``dataset.json``; its paths are relative to it.
+        section: ``training``, ``validation`` or ``test``.
 
     Returns:
-        One dictionary a case: `image`, `label` and, where the data set has them, `edge` and `lung` as absolute paths;
-        `axes`, where the rows and columns of a plain picture run (absent: `PL`, rows towards the back, columns towards
-        the patient's left); `lesion_labels` and `background_labels`, the label values that count as lesion and those
-        that are legal beside 0 but do not.
+        One dictionary a case: ``image``, ``label`` and, where the data set has them, ``edge`` and ``lung`` as absolute
+        paths; ``case``, the case's name where it is not that of its image's file; ``axes``, where the rows and columns
+        of a plain picture run to (absent: ``PL``, rows towards the back, columns towards the patient's left);
+        ``lesion_labels`` and ``background_labels``, the label values that count as lesion and those that are legal
+        beside 0 but do not.
 
     Raises:
-        InputError: no such data set or section, or a file that it lists does not exist.
+        InputError: No such data set or section, or a file that it lists does not exist.
     """
     datalist = read_datalist(dataset_dir)
     path = Path(dataset_dir).expanduser().resolve() / DATALIST_NAME
     items = datalist.get(section)
     if not isinstance(items, list) or not items:
-        filled = ", ".join(key for key in ("training", "validation", "test") if datalist.get(key)) or "none"
+        filled = ", ".join(key for key in SECTIONS if datalist.get(key)) or "none"
         raise InputError(f"{path}: section '{section}' is {'missing' if items is None else 'empty'}; filled: {filled}")
     common = {key: datalist[key] for key in LABEL_KEYS if key in datalist}
     return [common | _resolve(item, path, section) for item in items]
@@ -77,7 +82,7 @@ def _resolve(item: Any, datalist_path: Path, section: str) -> dict[str, Any]:
             file = datalist_path.parent / item[key]
             if not file.is_file():
                 raise InputError(
-                    f"{file}: no such {key} file, but {datalist_path} lists it; restore it or prepare anew"
+                    f"{file}: no such {key} file, but {datalist_path} lists it; restore it or prepare the data again"
                 )
             resolved[key] = str(file)
     return resolved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,20 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from infnet_monai.data.slice_samplers import AllSlices, LesionSlices, SliceSampler
 from infnet_monai.errors import InputError
 
-__all__ = ["SliceDataset", "case_name"]
+__all__ = ["SliceDataset", "case_name", "case_of"]
 
 
 def case_name(path: str | Path) -> str:
     """Return a file's name without folder and suffix, the name of its case.
+
+    Args:
+        path: File of the case.
+
+    Returns:
+        The name.
 
     Example:
         >>> case_name("images/medseg_9.nii.gz")
@@ -28,8 +36,24 @@ def case_name(path: str | Path) -> str:
     return name[: -len(".nii.gz")] if name.endswith(".nii.gz") else Path(name).stem
 
 
+def case_of(item: Mapping[str, Any]) -> str:
+    """Return the name of an item's case: its own ``case``, else the name of its image's file.
+
+    Args:
+        item: An item of a datalist, or the metadata of an image that :class:`infnet_monai.transforms.LoadScand` read.
+
+    Returns:
+        The name.
+
+    Example:
+        >>> case_of({"image": "patient_1/ct.nii.gz", "case": "patient_1"}), case_of({"image": "images/b.nii.gz"})
+        ('patient_1', 'b')
+    """
+    return str(item.get("case") or case_name(item.get("image") or item["filename_or_obj"]))
+
+
 class SliceDataset(Dataset):
-    """Slices of volumes; the volumes are transformed once and kept in memory, slice first.
+    """Slices of volumes; the volumes are transformed once and their chosen slices kept in memory.
 
     Indices run over the slices of all volumes, so the ordinary shuffling, ``DistributedSampler`` and
     ``torch.utils.data.random_split`` work. A 352 x 352 slice takes 0.5 MB (image, float32) plus 0.12 MB (mask, uint8).
@@ -39,9 +63,14 @@ class SliceDataset(Dataset):
         transform: Applied once to each item; gives volumes ``(C, H, W, D)`` for ``keys``, equal in D.
         slice_transform: Applied to each slice whenever it is fetched: augmentation, normalisation.
         keys: Keys of the volumes that are cut into slices; a key that an item lacks is left out for it.
-        label_key: Key of the lesion mask, for ``positive_only``.
-        positive_only: Keep only slices with lesion, as the report does for training.
+        sampler: Rule for the slices to keep; None for the one that ``positive_only`` names.
+        positive_only: Keep the slices with lesion (:class:`LesionSlices`) instead of all (:class:`AllSlices`).
         progress: Show a progress bar while the volumes are read.
+
+    Attributes:
+        sampler: The rule in use.
+        volumes: For each item its kept slices ``(N, C, H, W)`` by key.
+        index: For each position of the dataset the volume, and the row of its kept slices.
 
     Raises:
         InputError: There are no items, or no slice is left.
@@ -53,45 +82,64 @@ class SliceDataset(Dataset):
         transform: Callable[[Mapping[str, Any]], Mapping[str, Any]],
         slice_transform: Callable[[Any], Any] | None = None,
         keys: Sequence[str] = ("image", "label", "edge"),
-        label_key: str = "label",
+        sampler: SliceSampler | None = None,
         positive_only: bool = False,
         progress: bool = False,
     ):
         if not data:
             raise InputError("the data list is empty: give at least one image with its label.")
-        self.data = list(data)
         self.transform = transform
         self.slice_transform = slice_transform
         self.keys = tuple(keys)
-        self.volumes: list[dict[str, Tensor]] = []
-        self.cases: list[str] = []
-        self.index: list[tuple[int, int]] = []
-        for item in tqdm(self.data, desc="Reading volumes", unit="volume", disable=not progress):
-            self._add_volume(item, label_key if positive_only else None)
-        if not self.index:
+        self.sampler = sampler or (LesionSlices() if positive_only else AllSlices())
+        self._read(data, progress)
+        if isinstance(self.sampler, LesionSlices) and not self.index:
             raise InputError("no slice with a lesion in the data list: check the labels or set positive_only to false.")
+        if not self.index:
+            raise InputError(f"{type(self.sampler).__name__} keeps no slice of the data list: choose another sampler.")
 
-    def _add_volume(self, item: Mapping[str, Any], positive_key: str | None) -> None:
-        transformed = self.transform(item)
-        volume = {key: _slice_first(transformed[key]) for key in self.keys if key in transformed}
-        depth = len(next(iter(volume.values())))
-        kept: Sequence[int] = range(depth)
-        if positive_key is not None:
-            kept = volume[positive_key].flatten(1).any(dim=1).nonzero().flatten().tolist()
-        self.index += [(len(self.volumes), position) for position in kept]
-        self.volumes.append(volume)
-        self.cases.append(case_name(item["image"]))
+    def of_items(self, data: Sequence[Mapping[str, Any]]) -> SliceDataset:
+        """Cut more items into slices, with the transforms and the rule of this dataset.
+
+        Args:
+            data: Items as for this dataset.
+
+        Returns:
+            Another dataset; empty where the rule keeps none of their slices.
+        """
+        other = copy(self)
+        other._read(data, progress=False)
+        return other
+
+    def _read(self, data: Sequence[Mapping[str, Any]], progress: bool) -> None:
+        self.data = list(data)
+        self.cases = [case_of(item) for item in self.data]
+        self.volumes: list[dict[str, Tensor]] = []
+        self.index: list[tuple[int, int]] = []
+        self._slice_numbers: list[int] = []
+        for item in tqdm(self.data, desc="Reading volumes", unit="volume", disable=not progress):
+            transformed = self.transform(item)
+            volume = {key: _slice_first(transformed[key]) for key in self.keys if key in transformed}
+            kept = list(self.sampler.choose(volume))
+            self.index += [(len(self.volumes), row) for row in range(len(kept))]
+            self._slice_numbers += kept
+            self.volumes.append({key: _kept_slices(stack, kept) for key, stack in volume.items()})
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        volume, slice_number = self.index[position]
-        item: dict[str, Any] = {key: stack[slice_number] for key, stack in self.volumes[volume].items()}
-        item["case"], item["slice"] = self.cases[volume], slice_number
+        volume, row = self.index[position]
+        item: dict[str, Any] = {key: stack[row] for key, stack in self.volumes[volume].items()}
+        item["case"], item["slice"] = self.cases[volume], self._slice_numbers[position]
         return self.slice_transform(item) if self.slice_transform is not None else item
 
 
 def _slice_first(volume: Tensor) -> Tensor:
     tensor = volume.as_tensor() if isinstance(volume, MetaTensor) else torch.as_tensor(volume)
-    return tensor.movedim(-1, 0).contiguous()
+    return tensor.movedim(-1, 0)
+
+
+def _kept_slices(stack: Tensor, kept: Sequence[int]) -> Tensor:
+    """The kept slices in memory of their own, so that the rest of the volume is freed."""
+    return stack.contiguous() if list(kept) == list(range(len(stack))) else stack[list(kept)].contiguous()

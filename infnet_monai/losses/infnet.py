@@ -14,15 +14,33 @@ __all__ = ["InfNetLoss"]
 
 
 class InfNetLoss(_Loss):
-    """Edge loss plus the structure loss of every segmentation map (Inf-Net paper, equation 4).
+    r"""Edge loss plus the structure loss of every segmentation map.
+
+    With the lesion mask :math:`G_s`, its edge map :math:`G_e`, the global map :math:`S_g`, the refined maps
+    :math:`S_i` and the predicted edge map :math:`S_e`, all at the size of the slice:
+
+    .. math::
+
+        L = \text{BCE}(S_e, G_e) + L_{seg}(S_g, G_s) + \sum_{i=3}^{5} L_{seg}(S_i, G_s)
+
+    :math:`L_{seg}` is :class:`StructureLoss`, BCE the mean of the binary cross-entropy over all pixels.
+
+    Source: Fan et al., Inf-Net (IEEE TMI 2020, arXiv 2004.14133), equation 4.
 
     Args:
-        weighted_bce: See :class:`StructureLoss`.
+        weighted_bce: Weight the cross-entropy of the segmentation maps, see :class:`StructureLoss`.
 
     Shape:
         - Input: :class:`infnet_monai.networks.InfNetMaps`, the edge map last, each ``(B, 1, H, W)`` logits.
         - Target: ``(B, 2, H, W)``, channel 0 the lesion mask, channel 1 its edge map, both in [0, 1].
-        - Output: scalar.
+        - Output: scalar in [0, inf).
+
+    Example:
+        >>> import torch
+        >>> target = torch.zeros(1, 2, 32, 32)
+        >>> maps = [torch.full((1, 1, 32, 32), -9.0)] * 5  # nothing is predicted, as it should be
+        >>> bool(InfNetLoss()(maps, target) < 1)
+        True
     """
 
     def __init__(self, weighted_bce: bool = True):
@@ -30,13 +48,20 @@ class InfNetLoss(_Loss):
         self.structure = StructureLoss(weighted_bce)
 
     def forward(self, maps: Sequence[Tensor], target: Tensor) -> Tensor:
-        """Compute the loss; see the class for shapes.
+        """Compute the loss.
+
+        Args:
+            maps: Logits of the segmentation maps, then of the edge map, each ``(B, 1, H, W)``.
+            target: Lesion mask and edge map ``(B, 2, H, W)``.
+
+        Returns:
+            Scalar.
 
         Raises:
             ValueError: The target does not have the two channels mask and edge, or the input is a single map.
         """
         if isinstance(maps, Tensor):
-            raise ValueError("InfNetLoss wants the maps that InfNet returns in train mode, got one tensor")
+            raise ValueError("InfNetLoss expects the maps that InfNet returns in train mode, got one tensor")
         if target.ndim != 4 or target.shape[1] != 2:
             raise ValueError(f"target must be (B, 2, H, W), mask and edge, got {tuple(target.shape)}")
         mask, edge = target.float().split(1, dim=1)

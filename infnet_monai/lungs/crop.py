@@ -12,7 +12,7 @@ from monai.transforms import MapTransform, generate_spatial_bounding_box
 from torch import Tensor
 
 from infnet_monai.lungs.lung_mask import find_lungs
-from infnet_monai.transforms.window import scan_intensity_kind
+from infnet_monai.transforms.window import check_intensity, scan_intensity_kind
 
 __all__ = ["LungMaskd", "LungRegion"]
 
@@ -22,19 +22,23 @@ MARGIN_MM = 10.0
 class LungMaskd(MapTransform):
     """Add the lungs of a scan, found by :func:`infnet_monai.lungs.find_lungs`.
 
-    Plain pictures (PNG, JPEG) have no spacing, by which lungs are told from bowel: none are sought in them.
+    Plain pictures (PNG, JPEG) have no spacing, which distinguishes lungs from bowel: none are looked for in them.
 
     Args:
         keys: Key of the image ``(1, H, W, D)``, oriented PLS, not windowed yet.
-        lung_key: Key of the lungs: uint8 on the image's grid, 0 elsewhere, 1 right lung, 2 left lung.
-        intensity: See :func:`infnet_monai.transforms.lung_window`.
+        lung_key: Key of the lungs to add: uint8 ``(1, H, W, D)`` on the image's grid, 0 elsewhere, 1 right lung, 2 left
+            lung.
+        intensity: Kind of the intensities, see :func:`infnet_monai.transforms.lung_window`.
         enabled: Whether to look for lungs at all; if not, there are none.
+
+    Raises:
+        InputError: ``intensity`` is no legal value.
     """
 
     def __init__(self, keys: KeysCollection, lung_key: str = "lungs", intensity: str = "auto", enabled: bool = True):
         super().__init__(keys)
         self.lung_key = lung_key
-        self.intensity = intensity
+        self.intensity = check_intensity(intensity)
         self.enabled = enabled
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -61,7 +65,7 @@ class LungRegion:
     that the lung mask leaves out, stays whole: nothing inside the box is taken away.
 
     Args:
-        margin_mm: Width of the margin around the lungs.
+        margin_mm: Width of the margin around the lungs in mm.
 
     Example:
         >>> lungs = MetaTensor(torch.zeros(1, 9, 9, 9), affine=torch.eye(4))

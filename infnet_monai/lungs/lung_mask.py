@@ -17,7 +17,7 @@ WORKING_VOXEL_MM = 1.5  # lungs are found on voxels of about this size, whatever
 AIR_HU, TISSUE_HU = -1000.0, 0.0
 OUTSIDE_AIR_BELOW_HU = -960.0  # lung cut by the border of the image is brighter than the air around the patient
 PADDING_BELOW_HU = -1200.0  # scanners write -2000 or -3024 outside the circle of reconstruction
-AERATED_FRACTION = 0.7  # of the way from air to tissue: ground glass lies below, vessels and consolidation above
+AERATED_FRACTION = 0.7  # of the way from air to tissue: ground glass is below, vessels and consolidation above
 BODY_PART_MM2 = 1000.0  # smaller pieces of tissue in a slice are the table, cables, a blanket
 TUBE_MM2 = 2000.0  # in a slice, the airways and most bowel loops are smaller than this
 LUNG_FRACTION = 0.05  # of the body in a slice, the lungs cover more than this somewhere
@@ -36,15 +36,15 @@ Image = NDArray[np.float32]
 class LungMask:
     """The lungs of one scan.
 
-    Args:
-        labels: (H, W, D) uint8 on the grid of the volume: 0 elsewhere, 1 right lung, 2 left lung.
+    Attributes:
+        labels: ``(H, W, D)`` uint8 on the grid of the volume: 0 elsewhere, 1 right lung, 2 left lung.
     """
 
     labels: NDArray[np.uint8]
 
     @property
     def mask(self) -> Mask:
-        """Both lungs, (H, W, D) bool."""
+        """Both lungs, ``(H, W, D)`` bool."""
         return self.labels > 0
 
     @property
@@ -62,14 +62,14 @@ def find_lungs(volume: NDArray, spacing_mm: tuple[float, float, float], intensit
     look like the chest wall and are left out for the most part.
 
     Args:
-        volume: intensities without NaN, (H, W, D), oriented PLS: axis 0 towards posterior, axis 1 towards the
+        volume: Intensities without NaN, ``(H, W, D)``, oriented PLS: axis 0 towards posterior, axis 1 towards the
             patient's left, axis 2 superior. D may be 1.
-        spacing_mm: voxel size along the three axes.
-        intensity: "hu" for Hounsfield units; anything else means a windowed image, whose levels of air and tissue
+        spacing_mm: Voxel size along the three axes in mm.
+        intensity: ``"hu"`` for Hounsfield units; anything else means a windowed image, whose levels of air and tissue
             are taken from its histogram, and where no lung may fill the width of the image along its border.
 
     Returns:
-        The lungs on the grid of `volume`; empty where there are none.
+        The lungs on the grid of ``volume``; empty where there are none.
     """
     factors = _reduction(volume.shape, spacing_mm)
     pixel_mm = float(np.sqrt(factors[0] * spacing_mm[0] * factors[1] * spacing_mm[1]))
@@ -150,7 +150,7 @@ def _body(tissue: Mask, pixel_mm: float) -> Mask:
 def _outside(body: Mask, padding: Mask, image_hu: Image | None) -> Mask:
     """What surrounds the patient: with HU the dark regions at the border of the image, else those around it.
 
-    Regions are told apart slice by slice, because the mouth may connect the lungs with the surroundings, and
+    Regions are separated slice by slice, because the mouth may connect the lungs with the surroundings, and
     judged together with those they touch in the next slices, because a thin one alone is too noisy. In a windowed
     image air may be as bright as lung; there it counts that the surroundings reach from left to right, in front of
     the patient or behind, and a lung does not.

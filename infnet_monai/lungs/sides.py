@@ -9,7 +9,7 @@ from scipy import ndimage
 __all__ = ["LEFT", "RIGHT", "label_sides"]
 
 RIGHT, LEFT = 1, 2
-TWO_LUNGS_MAX_CUT = 0.12  # a seam between two lungs meets less lung than this share of the mean column of the volume
+TWO_LUNGS_MAX_CUT = 0.12  # a seam between two lungs meets less lung than this fraction of the mean column of the volume
 OFF_CENTRE_COST = 1e-3  # of lung voxels per column: decides only between seams that cut equally much
 SEAM_REACH = 2  # columns that the seam may move from one row to the next
 
@@ -17,16 +17,16 @@ Mask = NDArray[np.bool_]
 
 
 def label_sides(lungs: Mask) -> NDArray[np.uint8]:
-    """Tell the right from the left lung, even where they touch.
+    """Label the right and the left lung, even where they touch.
 
     In every slice a seam from front to back cuts through as little lung as possible. Where it still meets much lung,
     there is one lung only; its hollow side faces the middle of the patient.
 
     Args:
-        lungs: both lungs, not empty, (H, W, D) bool, axis 0 towards posterior, axis 1 towards the patient's left.
+        lungs: Both lungs, not empty, ``(H, W, D)`` bool, axis 0 towards posterior, axis 1 towards the patient's left.
 
     Returns:
-        (H, W, D) uint8: 0 elsewhere, 1 right lung, 2 left lung.
+        Labels ``(H, W, D)``, uint8: 0 elsewhere, 1 right lung, 2 left lung.
 
     Example:
         >>> lungs = np.array([[0, 1, 1, 0, 0, 0, 1, 1, 0]], dtype=bool)[..., np.newaxis]

@@ -1,10 +1,11 @@
-"""Inf-Net and its encoders."""
+"""Inf-Net, its encoders and their weights, and what each network costs."""
 
 from infnet_monai.networks.authors import (
     build_authors_network,
     convert_authors_checkpoint,
     convert_authors_state_dict,
 )
+from infnet_monai.networks.cost import ModelCost, measure_model, measure_models
 from infnet_monai.networks.infnet import InfNet, InfNetMaps
 from infnet_monai.networks.registry import Backbone, get_backbone, list_backbones
 
@@ -12,9 +13,12 @@ __all__ = [
     "Backbone",
     "InfNet",
     "InfNetMaps",
+    "ModelCost",
     "build_authors_network",
     "convert_authors_checkpoint",
     "convert_authors_state_dict",
     "get_backbone",
     "list_backbones",
+    "measure_model",
+    "measure_models",
 ]

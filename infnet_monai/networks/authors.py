@@ -55,7 +55,10 @@ def build_authors_network(backbone: str, pretrained: bool | str | Path = False) 
 
     Args:
         backbone: ``"res2net50"``, ``"resnet50"`` or ``"vgg16"``.
-        pretrained: See :class:`InfNet`.
+        pretrained: Weights of the encoder, see :class:`InfNet`.
+
+    Returns:
+        The network.
 
     Raises:
         InputError: The authors published no network of this backbone.

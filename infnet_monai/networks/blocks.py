@@ -35,6 +35,14 @@ class ConvBN(nn.Module):
         out_channels: Channels of the output.
         kernel_size: Height and width of the kernel, odd.
         dilation: Spacing of the kernel's taps in pixels.
+
+    Shape:
+        - Input: ``(B, in_channels, H, W)``.
+        - Output: ``(B, out_channels, H, W)``.
+
+    Example:
+        >>> ConvBN(3, 8, (1, 5))(torch.zeros(2, 3, 16, 12)).shape
+        torch.Size([2, 8, 16, 12])
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], dilation: int = 1):
@@ -48,11 +56,28 @@ class ConvBN(nn.Module):
 
 
 class ReceptiveFieldBlock(nn.Module):
-    """Four branches of growing receptive field and a shortcut (Inf-Net's RFB, after Liu et al., ECCV 2018).
+    r"""Four branches of growing receptive field and a shortcut.
+
+    .. math::
+
+        y = \text{ReLU}(C_{3 \times 3}[b_1(x), b_3(x), b_5(x), b_7(x)] + C_{1 \times 1}(x))
+
+    :math:`b_1` is a 1x1 convolution; :math:`b_k` is followed by 1xk, kx1 and a 3x3 convolution of dilation k; all of
+    them end with batch norm.
+
+    Source: the RFB of Inf-Net, after Liu et al., Receptive Field Block Net (ECCV 2018, arXiv 1711.07767).
 
     Args:
         in_channels: Channels of an encoder feature.
         channels: Channels of each branch and of the output.
+
+    Shape:
+        - Input: ``(B, in_channels, H, W)``.
+        - Output: ``(B, channels, H, W)``, in [0, inf).
+
+    Example:
+        >>> ReceptiveFieldBlock(16, 4)(torch.zeros(2, 16, 11, 11)).shape
+        torch.Size([2, 4, 11, 11])
     """
 
     def __init__(self, in_channels: int, channels: int):
@@ -79,11 +104,31 @@ class ReceptiveFieldBlock(nn.Module):
 
 
 class PartialDecoder(nn.Module):
-    """Parallel partial decoder: three high-level features to the coarse global map (paper, section III-C).
+    r"""Parallel partial decoder: three high-level features to the coarse global map.
+
+    With :math:`x_1, x_2, x_3` from the deepest feature to the shallowest, :math:`u` for bilinear resizing to the next
+    one's size and a 3x3 convolution with batch norm :math:`C` of its own at each place:
+
+    .. math::
+
+        a &= C[x_2 \cdot C(u(x_1)), C(u(x_1))] \\
+        b &= C[x_3 \cdot C(u(u(x_1))) \cdot C(u(x_2)), C(u(a))] \\
+        S_g &= \text{Conv}_{1 \times 1}(C(b))
+
+    Source: Inf-Net, section III-C, after Wu et al., Cascaded Partial Decoder (CVPR 2019, arXiv 1904.08739).
 
     Args:
         channels: Channels of each of the three inputs.
         out_channels: Channels of the map.
+
+    Shape:
+        - Input: ``(B, channels, H / 4, W / 4)``, ``(B, channels, H / 2, W / 2)``, ``(B, channels, H, W)``.
+        - Output: logits ``(B, out_channels, H, W)``.
+
+    Example:
+        >>> features = (torch.zeros(2, 4, size, size) for size in (4, 8, 16))
+        >>> PartialDecoder(channels=4)(*features).shape
+        torch.Size([2, 1, 16, 16])
     """
 
     def __init__(self, channels: int, out_channels: int = 1):
@@ -120,11 +165,26 @@ class PartialDecoder(nn.Module):
 
 
 class EdgeAttention(nn.Module):
-    """Edge feature and edge map from the low-level feature (paper, section III-B).
+    """Edge feature and edge map from the low-level feature.
+
+    A 1x1 and two 3x3 convolutions, each with batch norm and without activation, give the edge feature; one more 3x3
+    convolution, ``classify``, gives the edge map that the edge loss compares with the reference.
+
+    Source: Inf-Net, section III-B.
 
     Args:
         in_channels: Channels of the low-level feature f2.
         channels: Channels of the edge feature.
+
+    Shape:
+        - Input: ``(B, in_channels, H, W)``.
+        - Output: ``(B, channels, H, W)``; of ``classify``, logits ``(B, 1, H, W)``.
+
+    Example:
+        >>> attention = EdgeAttention(in_channels=8, channels=4)
+        >>> edge_feature = attention(torch.zeros(2, 8, 16, 16))
+        >>> edge_feature.shape, attention.classify(edge_feature).shape
+        (torch.Size([2, 4, 16, 16]), torch.Size([2, 1, 16, 16]))
     """
 
     def __init__(self, in_channels: int, channels: int = 64):
@@ -143,11 +203,19 @@ class EdgeAttention(nn.Module):
 
 
 class ReverseAttention(nn.Module):
-    """Refine a map where it is not yet sure of a lesion (paper, section III-D).
+    r"""Refine a map where it is not yet sure of a lesion.
 
-    The feature is weighted by one minus the probability of the guiding map. The weight is one number a pixel and the
-    first convolution is 1x1 without bias, so the weight is applied after that convolution: the same values on fewer
-    channels.
+    The feature :math:`f` is weighted by one minus the probability of the guiding map :math:`S`, joined with the edge
+    feature :math:`e` and refined by convolutions :math:`C`; the guiding map is added:
+
+    .. math::
+
+        S' = C[(1 - \sigma(S)) \cdot f, e] + S
+
+    The weight is one number a pixel and the first convolution is 1x1 without bias, so the weight is applied after that
+    convolution: the same values on fewer channels.
+
+    Source: Inf-Net, section III-D, after Chen et al., Reverse Attention (ECCV 2018, arXiv 1807.09940).
 
     Args:
         in_channels: Channels of the encoder feature.
@@ -155,6 +223,15 @@ class ReverseAttention(nn.Module):
         edge_channels: Channels of the edge feature.
         out_channels: Channels of the map.
         kernel_sizes: Kernel of each convolution after the edge feature joins; the last one gives the map.
+
+    Shape:
+        - Input: feature ``(B, in_channels, H, W)``, edge feature and guiding map of any height and width.
+        - Output: logits ``(B, out_channels, H, W)``.
+
+    Example:
+        >>> stage = ReverseAttention(8, channels=4, edge_channels=2, out_channels=1, kernel_sizes=(3, 3, 3))
+        >>> stage(torch.zeros(2, 8, 16, 16), torch.zeros(2, 2, 32, 32), torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2, 1, 16, 16])
     """
 
     def __init__(

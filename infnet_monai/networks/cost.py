@@ -9,7 +9,8 @@ from functools import cache
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from infnet_monai.networks import InfNet, list_backbones
+from infnet_monai.networks.infnet import InfNet
+from infnet_monai.networks.registry import list_backbones
 
 __all__ = ["ModelCost", "measure_model", "measure_models"]
 
@@ -70,5 +71,13 @@ def measure_model(backbone: str, image_size: int = 352) -> ModelCost:
 
 
 def measure_models(backbones: Iterable[str] | None = None, image_size: int = 352) -> list[ModelCost]:
-    """Measure several networks, all registered ones by default; see :func:`measure_model`."""
+    """Count the parameters and operations of several networks.
+
+    Args:
+        backbones: Names of backbones; None for all registered ones.
+        image_size: Height and width of the slice in pixels.
+
+    Returns:
+        The cost of each network, see :func:`measure_model`.
+    """
     return [measure_model(backbone, image_size) for backbone in backbones or list_backbones()]

@@ -61,7 +61,13 @@ class Encoder(nn.Module):
         self.weights_origin = "random"
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map ``(B, in_channels, H, W)`` to the features f2, f3, f4, f5.
+        """Compute the four features.
+
+        Args:
+            image: Normalised slices ``(B, in_channels, H, W)``.
+
+        Returns:
+            The features f2, f3, f4, f5, each ``(B, channels, H / stride, W / stride)``.
 
         Raises:
             ValueError: The encoder cannot take an image of this height and width; the message names the size to pad
@@ -99,6 +105,9 @@ def create_encoder(
         in_channels: Channels of the input image.
         out_indices: Indices of the four timm features to use; the registry's by default.
         pooling: ``"max"``, ``"avg"`` or ``None`` (the encoder's own); only VGG encoders can be changed.
+
+    Returns:
+        The encoder, in train mode.
 
     Raises:
         InputError: Unknown name, an encoder without four features of growing stride, one that takes images of one

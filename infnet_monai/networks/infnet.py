@@ -26,7 +26,15 @@ EDGE_CHANNELS = 64
 
 
 class InfNetMaps(NamedTuple):
-    """The logit maps of one forward pass in training, each ``(B, C, H, W)`` at the input's size."""
+    """The logit maps of one forward pass in training, each ``(B, C, H, W)`` at the input's size.
+
+    Attributes:
+        s_g: Coarse global map of the partial decoder.
+        s_5: Map refined at the deepest feature.
+        s_4: Map refined at the next feature.
+        s_3: Most refined map, which is the prediction.
+        s_edge: Edge map, of one channel.
+    """
 
     s_g: Tensor
     s_5: Tensor
@@ -45,6 +53,12 @@ def _maps_type(stages: int) -> type:
 
 class InfNet(nn.Module):
     """Inf-Net: partial decoder, edge attention and reverse attention over an image encoder.
+
+    The partial decoder turns the three deepest features into a coarse global map; one reverse-attention stage after
+    another refines it with a feature and with what edge attention has learned from the shallowest one. The sigmoid of
+    the most refined map is the probability of lesion.
+
+    Source: Fan et al., Inf-Net (IEEE TMI 2020, arXiv 2004.14133), section III, and the authors' published code.
 
     Args:
         backbone: A name of :func:`infnet_monai.networks.list_backbones`, or any timm model with ``features_only``.
@@ -101,7 +115,13 @@ class InfNet(nn.Module):
             self.reverse_attentions.append(ReverseAttention(channels, width, EDGE_CHANNELS, out_channels, kernel_sizes))
 
     def forward(self, image: Tensor) -> Tensor | InfNetMaps:
-        """Segment a batch of slices; see the class for shapes.
+        """Segment a batch of slices.
+
+        Args:
+            image: Normalised slices ``(B, in_channels, H, W)``.
+
+        Returns:
+            Logits ``(B, out_channels, H, W)`` in eval mode, all maps in train mode.
 
         Raises:
             ValueError: The encoder cannot take an image of this height and width; the message names the size to pad

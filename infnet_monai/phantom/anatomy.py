@@ -1,8 +1,8 @@
 """Body, lungs, bones and mediastinum of the thorax phantom, as implicit shapes on one voxel grid.
 
-Shapes are written in relative coordinates, so that a phantom of any size is a whole chest: `u` runs from the patient's
-right (-1) to the left (+1) edge of the picture, `v` from the front (-1) to the back (+1), `w` from the lowest (0) to
-the highest (1) slice. What has a physical size (vessels, lesions, rib spacing) is given in mm.
+Shapes are written in relative coordinates, so that a phantom of any size is a whole chest: ``u`` runs from the
+patient's right (-1) to the left (+1) edge of the picture, ``v`` from the front (-1) to the back (+1), ``w`` from the
+lowest (0) to the highest (1) slice. What has a physical size (vessels, lesions, rib spacing) is given in mm.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ HU_AIR, HU_LUNG, HU_FAT, HU_SOFT_TISSUE, HU_LIVER, HU_MARROW, HU_CORTEX = -1000,
 class Grid:
     """Voxel grid of one phantom.
 
-    Args:
-        shape: voxels towards the patient's left, back and head.
-        spacing_mm: size of a voxel along the same axes.
+    Attributes:
+        shape: Number of voxels towards the patient's left, back and head.
+        spacing_mm: Size of a voxel along the same axes in mm.
     """
 
     shape: tuple[int, int, int]
@@ -42,7 +42,7 @@ class Grid:
         return np.array([(u + 1) / 2, (v + 1) / 2, w]) * (np.array(self.shape) - 1) * self.spacing_mm
 
     def smooth_field(self, rng: np.random.Generator, scale_mm: float) -> FloatArray:
-        """Random field of zero mean and unit deviation whose structures are about `scale_mm` wide."""
+        """Random field of zero mean and unit deviation whose structures are about ``scale_mm`` wide."""
         frequency = np.meshgrid(
             *(np.arange(n) / (2 * n * mm) for n, mm in zip(self.shape, self.spacing_mm, strict=True)),
             indexing="ij",
@@ -58,10 +58,10 @@ class Grid:
 class Anatomy:
     """A chest without vessels and lesions.
 
-    Args:
-        image: intensities in HU, (X, Y, Z) float32.
-        body: voxels inside the skin, (X, Y, Z) bool.
-        lung: voxels of both lungs, (X, Y, Z) bool.
+    Attributes:
+        image: Intensities in HU, ``(X, Y, Z)`` float32.
+        body: Voxels inside the skin, ``(X, Y, Z)`` bool.
+        lung: Voxels of both lungs, ``(X, Y, Z)`` bool.
     """
 
     image: FloatArray
@@ -70,7 +70,15 @@ class Anatomy:
 
 
 def build_anatomy(grid: Grid, rng: np.random.Generator) -> Anatomy:
-    """Draw one patient: outline, size of the heart and height of the diaphragm vary with `rng`."""
+    """Draw one patient: outline, size of the heart and height of the diaphragm vary.
+
+    Args:
+        grid: Voxel grid to draw on.
+        rng: Source of the variation.
+
+    Returns:
+        The chest.
+    """
     u, v, w = grid.relative()
     u, v = u + 0.018 * grid.smooth_field(rng, 75), v + 0.018 * grid.smooth_field(rng, 75)
     girth, roundness = rng.uniform(0.88, 0.95), rng.uniform(0.74, 0.82)

@@ -17,10 +17,11 @@ GROUND_GLASS, CONSOLIDATION = 1, 2
 class Lesions:
     """Where the lung is diseased, and how dense it is there.
 
-    Args:
-        opacity: share in [0, 1] by which the lesion replaces the lung's HU, (X, Y, Z) float32, soft at the borders.
-        density: HU of the lesion itself, (X, Y, Z) float32.
-        mask: 0 healthy, 1 ground glass, 2 consolidation, (X, Y, Z) uint8.
+    Attributes:
+        opacity: Fraction in [0, 1] by which the lesion replaces the lung's HU, ``(X, Y, Z)`` float32, soft at the
+            borders.
+        density: HU of the lesion itself, ``(X, Y, Z)`` float32.
+        mask: 0 healthy, 1 ground glass, 2 consolidation, ``(X, Y, Z)`` uint8.
     """
 
     opacity: FloatArray
@@ -32,6 +33,14 @@ def build_lesions(grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> Les
     """Scatter lesions of 9 to 32 mm radius over the lungs, mostly below the pleura and towards the back.
 
     About every second lesion has a consolidated core, whose HU are those of the chest wall beside it.
+
+    Args:
+        grid: Voxel grid of the phantom.
+        anatomy: The chest to scatter them in.
+        rng: Source of number, places, sizes and densities.
+
+    Returns:
+        The lesions.
     """
     depth_mm = ndimage.distance_transform_edt(anatomy.lung, sampling=grid.spacing_mm).astype(np.float32)
     ground_glass = np.full(grid.shape, -1, dtype=np.float32)
@@ -44,21 +53,21 @@ def build_lesions(grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> Les
         if rng.random() < 0.5:
             np.maximum(consolidation, bump - rng.uniform(0.35, 0.6), out=consolidation)
     lung = anatomy.lung
-    glass_share = np.clip(0.5 + ground_glass / 0.24, 0, 1) * lung
-    solid_share = np.clip(0.5 + consolidation / 0.08, 0, 1) * lung
+    glass = np.clip(0.5 + ground_glass / 0.24, 0, 1) * lung
+    solid = np.clip(0.5 + consolidation / 0.08, 0, 1) * lung
     # Interlobular septa shine through: the reticulation ("crazy paving") of ground glass.
     glass_hu = rng.uniform(-590, -430) + 90 * grid.smooth_field(rng, 5)
     solid_hu = rng.uniform(-70, 30) + 25 * grid.smooth_field(rng, 6)
-    mask = np.where(glass_share > 0.5, GROUND_GLASS, 0)
-    mask = np.where(solid_share > 0.5, CONSOLIDATION, mask).astype(np.uint8)
-    density = glass_hu + solid_share * (solid_hu - glass_hu)
-    return Lesions(np.maximum(glass_share, solid_share), density, mask)
+    mask = np.where(glass > 0.5, GROUND_GLASS, 0)
+    mask = np.where(solid > 0.5, CONSOLIDATION, mask).astype(np.uint8)
+    density = glass_hu + solid * (solid_hu - glass_hu)
+    return Lesions(np.maximum(glass, solid), density, mask)
 
 
 def _draw_centres(
     grid: Grid, anatomy: Anatomy, depth_mm: FloatArray, rng: np.random.Generator, count: int
 ) -> NDArray[np.float64]:
-    """Lesion centres in mm, (count, 3): likely near the pleura and behind, in 65 to 90 % of the height."""
+    """Lesion centres in mm, ``(count, 3)``: likely near the pleura and behind, in 65 to 90 % of the height."""
     voxels = np.argwhere(anatomy.lung)
     relative = voxels / (np.array(grid.shape) - 1)
     extent = rng.uniform(0.65, 0.9)

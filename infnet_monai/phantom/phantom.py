@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 class Phantom:
     """One synthetic chest CT, voxel axes towards the patient's left, back and head.
 
-    Args:
-        image: intensities in HU, (X, Y, Z) int16.
-        lung: both lungs with their lesions, (X, Y, Z) uint8, 0 or 1.
-        lesion: 0 none, 1 ground glass, 2 consolidation, (X, Y, Z) uint8.
-        affine: voxel index to mm in RAS+ world coordinates, (4, 4).
+    Attributes:
+        image: Intensities in HU, ``(X, Y, Z)`` int16.
+        lung: Both lungs with their lesions, ``(X, Y, Z)`` uint8, 0 or 1.
+        lesion: 0 none, 1 ground glass, 2 consolidation, ``(X, Y, Z)`` uint8.
+        affine: Voxel index to mm in RAS+ world coordinates, ``(4, 4)``.
     """
 
     image: NDArray[np.int16]
@@ -53,10 +53,13 @@ def make_phantom(
     measure about 350 x 300 x 220 mm.
 
     Args:
-        seed: the same seed gives the same patient.
-        shape: voxels towards the patient's left, back and head.
-        spacing_mm: voxel size along the same axes.
-        tilt_degrees: turns the voxel grid against the scanner's axes, which gives an oblique affine.
+        seed: Seed of the patient; the same seed gives the same patient.
+        shape: Number of voxels towards the patient's left, back and head.
+        spacing_mm: Voxel size along the same axes in mm.
+        tilt_degrees: Rotation of the voxel grid against the scanner's axes, which gives an oblique affine.
+
+    Returns:
+        The chest CT.
 
     Example:
         >>> phantom = make_phantom(seed=0, shape=(56, 48, 7), spacing_mm=(6.4, 6.4, 32.0))
@@ -96,7 +99,7 @@ def _scan(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.in
 
 
 def _affine(grid: Grid, tilt_degrees: float) -> NDArray[np.float64]:
-    """Affine of the grid (axes L, P, S) turned by the tilt about the x axis and half of it about the z axis."""
+    """Affine of the grid (axes L, P, S) rotated by the tilt about the x axis and half of it about the z axis."""
     a, b = np.deg2rad([tilt_degrees, tilt_degrees / 2])
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     about_z = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
@@ -105,15 +108,15 @@ def _affine(grid: Grid, tilt_degrees: float) -> NDArray[np.float64]:
 
 
 def write_phantom_dataset(folder: str | Path, cases: int = 6, seed: int = 0) -> Path:
-    """Write phantoms as NIfTI with their `dataset.json`: the last two cases are for validation and test.
+    """Write phantoms as NIfTI with their ``dataset.json``: the last two cases are for validation and test.
 
     Voxel sizes and slice counts vary from case to case; every third volume is oblique, and the fourth is stored with
     its voxel axes towards right, front and head, as other software writes them.
 
     Args:
-        folder: gets `images/`, `labels/`, `lungs/` and `dataset.json`.
-        cases: at least 3.
-        seed: seed of the first case; the others follow.
+        folder: Folder to write ``images/``, ``labels/``, ``lungs/`` and ``dataset.json`` in.
+        cases: Number of cases, at least 3.
+        seed: Seed of the first case; the others follow.
 
     Returns:
         The folder.
@@ -143,7 +146,7 @@ def write_phantom_dataset(folder: str | Path, cases: int = 6, seed: int = 0) -> 
 
 
 def _write_case(folder: Path, name: str, phantom: Phantom, flip: bool) -> dict[str, str]:
-    """Save the three volumes of a case; `flip` stores them with axes R, A, S instead of L, P, S."""
+    """Save the three volumes of a case; ``flip`` stores them with axes R, A, S instead of L, P, S."""
     entry = {}
     for key, subfolder, array in (
         ("image", "images", phantom.image),
@@ -165,8 +168,11 @@ def phantom_dataset_dir() -> Path:
     Every call says in one log line that the phantom is used. Processes that call it at once do not disturb each other:
     each writes a folder of its own, and the first to finish renames it into place.
 
+    Returns:
+        The folder.
+
     Raises:
-        InputError: the cache folder cannot be written.
+        InputError: The cache folder cannot be written.
     """
     folder = platformdirs.user_cache_path("infnet_monai") / "phantom-v1"
     if not (folder / "dataset.json").exists():

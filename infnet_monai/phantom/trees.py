@@ -14,7 +14,13 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tube:
-    """Straight piece of a vessel or bronchus; positions and radius in mm."""
+    """Straight piece of a vessel or bronchus.
+
+    Attributes:
+        start_mm: Position of one end in mm.
+        end_mm: Position of the other end in mm.
+        radius_mm: Radius in mm.
+    """
 
     start_mm: Vector
     end_mm: Vector
@@ -22,14 +28,29 @@ class Tube:
 
 
 def central_airways(grid: Grid) -> list[Tube]:
-    """Trachea and the two main bronchi."""
+    """Trachea and the two main bronchi.
+
+    Args:
+        grid: Voxel grid of the phantom.
+
+    Returns:
+        One tube for each of them.
+    """
     top, carina = grid.to_mm(0.0, 0.02, 1.1), grid.to_mm(0.0, 0.08, 0.66)
     hila = [hilum(grid, side) for side in (-1, 1)]
     return [Tube(top, carina, 8.5)] + [Tube(carina, end, 6.0) for end in hila]
 
 
 def hilum(grid: Grid, side: int) -> Vector:
-    """Root of one lung in mm; side is -1 for the patient's right and +1 for the left."""
+    """Root of one lung.
+
+    Args:
+        grid: Voxel grid of the phantom.
+        side: -1 for the patient's right lung, +1 for the left.
+
+    Returns:
+        Its position in mm.
+    """
     return grid.to_mm(side * 0.25, 0.09, 0.55)
 
 
@@ -39,12 +60,13 @@ def grow_tree(
     """Grow a tree that forks in two at every generation, from the hilum outwards.
 
     Args:
-        rng: source of every angle and length.
-        root_mm: where the stems begin.
+        rng: Source of every angle and length.
+        root_mm: Position in mm where the stems begin.
         side: -1 to grow towards the patient's right, +1 towards the left.
-        stems: branches leaving the root, spread over a half sphere.
-        radius_mm: radius of the stems; every fork multiplies it by 0.78 (Murray's law for two equal branches: 0.79).
-        generations: pieces between a stem and its twigs.
+        stems: Number of branches that leave the root, spread over a half sphere.
+        radius_mm: Radius of the stems in mm; every fork multiplies it by 0.78 (Murray's law for two equal
+            branches: 0.79).
+        generations: Number of pieces between a stem and its twigs.
 
     Returns:
         All pieces of the tree, stems first.
@@ -68,12 +90,15 @@ def grow_tree(
 
 
 def draw_tubes(grid: Grid, tubes: list[Tube], *, wall_mm: float = 0.0) -> FloatArray:
-    """Share of every voxel that lies in one of the tubes, (X, Y, Z) float32 in [0, 1], soft over half a voxel.
+    """Fraction of every voxel that is inside one of the tubes, soft over half a voxel.
 
     Args:
-        grid: the voxels to fill.
-        tubes: pieces to draw.
-        wall_mm: added to every radius, to draw an airway with its wall.
+        grid: The voxels to fill.
+        tubes: Pieces to draw.
+        wall_mm: Width in mm added to every radius, to draw an airway with its wall.
+
+    Returns:
+        The fractions ``(X, Y, Z)``, float32 in [0, 1].
     """
     cover = np.zeros(grid.shape, dtype=np.float32)
     spacing = np.array(grid.spacing_mm)
@@ -91,7 +116,7 @@ def draw_tubes(grid: Grid, tubes: list[Tube], *, wall_mm: float = 0.0) -> FloatA
 
 
 def _distance_to_segment(grid: Grid, box: tuple[slice, ...], tube: Tube) -> FloatArray:
-    """Distance in mm of the voxel centres of `box` from the axis of the tube."""
+    """Distance in mm of the voxel centres of ``box`` from the axis of the tube."""
     ranges = [
         np.arange(part.start, min(part.stop, n)) * mm - start
         for part, n, mm, start in zip(box, grid.shape, grid.spacing_mm, tube.start_mm, strict=True)

@@ -1,4 +1,4 @@
-"""What must hold for a case before anything is trained on it, and the figures of a case that passes."""
+"""What must hold for a case before anything is trained on it, and the facts of a case that passes."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from monai.data import MetaTensor
 
 from infnet_monai.errors import InputError
 from infnet_monai.files import file_sha256
-from infnet_monai.preparation.layouts import CaseFiles
-from infnet_monai.transforms.load import UPRIGHT, load_scan
+from infnet_monai.preparation.case_files import CaseFiles
+from infnet_monai.transforms.load import MASK_KEYS, UPRIGHT, load_scan
 from infnet_monai.transforms.mask import CheckSameGridd
-from infnet_monai.transforms.window import intensity_kind
+from infnet_monai.transforms.window import scan_intensity_kind
 
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """Figures of one sound case.
+    """What is known of one sound case.
 
-    Args:
-        files: where the case lies.
-        sha256: hash of each of its files by key (`image`, `label`, ...).
-        shape: voxels along the file's axes.
-        spacing_mm: voxel size along the same axes.
-        label_values: values that occur in the mask.
-        lesion_voxels: voxels with a lesion label in each axial slice, from the first to the last.
-        intensity: `hu`, `grey` or `unit`, see :func:`infnet_monai.transforms.intensity_kind`.
+    Attributes:
+        files: Its files.
+        sha256: Hash of each of its files by key (``image``, ``label``, ...).
+        shape: Voxels along the file's axes.
+        spacing_mm: Voxel size in mm along the same axes.
+        label_values: Values that occur in the mask.
+        lesion_voxels: Voxels with a lesion label in each axial slice, from the first to the last.
+        intensity: ``hu``, ``grey`` or ``unit``, see :func:`infnet_monai.transforms.intensity_kind`.
     """
 
     files: CaseFiles
@@ -52,8 +52,8 @@ class CaseFacts:
         return sum(voxels > 0 for voxels in self.lesion_voxels)
 
     @property
-    def lesion_share(self) -> float:
-        """Lesion voxels as a share of all voxels."""
+    def lesion_fraction(self) -> float:
+        """Lesion voxels as a fraction of all voxels."""
         return sum(self.lesion_voxels) / float(np.prod(self.shape))
 
 
@@ -62,17 +62,22 @@ def check_case(
     lesion_labels: Iterable[int],
     background_labels: Iterable[int] | None = (),
     axes: str | None = None,
+    intensity: str = "auto",
 ) -> CaseFacts:
-    """Read all files of a case with the loader that training uses, and measure it.
+    """Read all files of a case with the loader that training uses, and gather its facts.
 
     Args:
-        files: the case.
-        lesion_labels: values that count as lesion.
-        background_labels: other legal values beside 0; None allows any.
-        axes: where rows and columns of a picture run to; None for upright.
+        files: The case.
+        lesion_labels: Values that count as lesion.
+        background_labels: Other legal values beside 0; None allows any.
+        axes: Where rows and columns of a picture run to; None for upright.
+        intensity: Kind of the image's intensities, see :func:`infnet_monai.transforms.lung_window`.
+
+    Returns:
+        The facts.
 
     Raises:
-        InputError: the mask is missing; a file is truncated, not 3D or not finite; shapes or affines differ; a label
+        InputError: The mask is missing; a file is truncated, not 3D or not finite; shapes or affines differ; a label
             value is unknown; the intensities are neither HU nor grey levels.
     """
     paths = files.paths
@@ -80,7 +85,9 @@ def check_case(
         raise InputError(
             f"{files.image}: has no mask; expected one of the same name, or ending in _seg, among the masks"
         )
-    volumes: dict[Hashable, MetaTensor] = {key: load_scan(path, axes or UPRIGHT) for key, path in paths.items()}
+    volumes: dict[Hashable, MetaTensor] = {
+        key: load_scan(path, axes or UPRIGHT, mask=key in MASK_KEYS) for key, path in paths.items()
+    }
     CheckSameGridd(tuple(volumes))(volumes)
     values = _label_values(volumes["label"])
     lesion_labels = sorted(lesion_labels)
@@ -94,12 +101,12 @@ def check_case(
         spacing_mm=tuple(float(mm) for mm in nib.affines.voxel_sizes(np.asarray(image.affine))),
         label_values=tuple(int(value) for value in values),
         lesion_voxels=_lesion_voxels(volumes["label"], lesion_labels),
-        intensity=_intensity(image, files.image),
+        intensity=scan_intensity_kind(image, intensity),
     )
 
 
 def _label_values(label: MetaTensor) -> list[float]:
-    # pandas hashes where numpy sorts: ten times as fast on a volume.
+    # pandas hashes where numpy sorts: a speed-up of ten on a volume.
     return sorted(pd.unique(label.as_tensor().numpy().ravel()).tolist())
 
 
@@ -118,10 +125,3 @@ def _lesion_voxels(label: MetaTensor, lesion_labels: list[int]) -> tuple[int, ..
     axial = [code in "SI" for code in nib.aff2axcodes(np.asarray(label.affine))].index(True)
     lesion = np.isin(label.as_tensor().numpy()[0], lesion_labels)
     return tuple(lesion.sum(axis=tuple(axis for axis in range(3) if axis != axial)).tolist())
-
-
-def _intensity(image: MetaTensor, path: Path) -> str:
-    try:
-        return intensity_kind(image)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error

@@ -1,8 +1,8 @@
-"""From a folder of images and masks to a data set: find, check, split and write `dataset.json`."""
+"""From a folder of images and masks to a data set: find, check, split and write ``dataset.json``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,31 +11,34 @@ from tqdm import tqdm
 
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
+from infnet_monai.preparation.case_files import CaseFiles
 from infnet_monai.preparation.checks import CaseFacts, check_case
-from infnet_monai.preparation.layouts import CaseFiles, find_cases
-from infnet_monai.preparation.slice_stack import is_slice_stack, split_slice_stack
+from infnet_monai.preparation.layouts import find_cases
 from infnet_monai.preparation.split import split_cases
 from infnet_monai.preparation.write import build_datalist, write_datalist
+from infnet_monai.transforms.window import check_intensity
 
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """What `prepare_dataset` wrote.
+    """What ``prepare_dataset`` wrote.
 
-    Args:
-        path: the `dataset.json`.
-        layout: name of the layout that was recognised.
-        sections: figures of the cases of `training`, `validation` and `test`.
-        skipped: one line for each case that was left out because it cannot be used.
+    Attributes:
+        path: The ``dataset.json``.
+        layout: Name of the layout that was recognised.
+        sections: Facts of the cases of ``training``, ``validation`` and ``test``.
+        skipped: One line for each case that was left out because it cannot be used.
+        warnings: One line for each section on which metrics will be undefined.
     """
 
     path: Path
     layout: str
     sections: dict[str, list[CaseFacts]]
     skipped: list[str]
+    warnings: list[str]
 
     def table(self) -> pd.DataFrame:
-        """One row a case: section, slices, positive slices, lesion share, spacing, label values and intensities."""
+        """One row a case: section, slices, positive slices, lesion in % of the voxels, spacing, labels, intensities."""
         kinds = {"hu": "HU", "grey": "grey levels", "unit": "0 to 1"}
         rows = [
             {
@@ -43,7 +46,7 @@ class PreparedDataset:
                 "section": section,
                 "slices": facts.slices,
                 "positive": facts.positive_slices,
-                "lesion %": round(100 * facts.lesion_share, 2),
+                "lesion %": round(100 * facts.lesion_fraction, 2),
                 "spacing mm": " x ".join(f"{mm:.3g}" for mm in facts.spacing_mm),
                 "labels": ", ".join(map(str, facts.label_values)),
                 "intensities": kinds[facts.intensity],
@@ -54,7 +57,7 @@ class PreparedDataset:
         return pd.DataFrame(rows)
 
     def totals(self) -> pd.DataFrame:
-        """One row a section: cases, slices, positive slices and mean lesion share of its cases."""
+        """One row a section: cases, slices, positive slices and mean lesion of its cases in % of the voxels."""
         groups = self.table().rename(columns={"lesion %": "lesion"}).groupby("section", sort=False)
         totals = groups.agg(
             cases=("case", "size"), slices=("slices", "sum"), positive=("positive", "sum"), lesion=("lesion", "mean")
@@ -72,40 +75,55 @@ def prepare_dataset(
     seed: int = 0,
     lesion_labels: Sequence[int] | None = None,
     axes: str | None = None,
+    intensity: str = "auto",
     skip_bad: bool = False,
     overwrite: bool = False,
 ) -> PreparedDataset:
-    """Make a `dataset.json`, split by case, once every file has been read and checked.
+    """Make a ``dataset.json``, split by case, once every file has been read and checked.
 
     Args:
-        folder: images and masks in a layout that :func:`find_cases` knows, or MedSeg's `tr_*` files.
-        output: folder for `dataset.json`; the data folder itself where None.
-        training, validation, test, seed: the split, see :func:`split_cases`.
-        lesion_labels: label values that count as lesion, all others being background; None for the layout's own.
-        axes: where rows and columns of pictures run to, e.g. `PL`; None for the layout's own, else upright.
-        skip_bad: leave out the cases that cannot be used instead of stopping.
-        overwrite: replace a `dataset.json` that says something else.
+        folder: Images and masks in one of :data:`infnet_monai.preparation.layouts.LAYOUTS`.
+        output: Folder for ``dataset.json``; None for the data folder itself.
+        training: Cases to train on, see :func:`split_cases`.
+        validation: Names of cases or fraction of the cases, see :func:`split_cases`.
+        test: Names of cases or fraction of the cases, see :func:`split_cases`.
+        seed: Seed of the drawing, see :func:`split_cases`.
+        lesion_labels: Label values that count as lesion, all others being background; None for the layout's own.
+        axes: Where rows and columns of pictures run to, e.g. ``PL``; None for the layout's own, else upright.
+        intensity: Kind of the images' intensities where ``"auto"`` detects none: ``"hu"``, ``"grey"`` or ``"unit"``;
+            training has to be told the same.
+        skip_bad: Leave out the cases that cannot be used instead of stopping.
+        overwrite: Replace a ``dataset.json`` that says something else.
+
+    Returns:
+        What was written.
 
     Raises:
-        InputError: nothing was found, cases cannot be used (one line each), the split is impossible, or another
-            `dataset.json` is there already; no `dataset.json` is written then.
+        InputError: Nothing was found, cases cannot be used (one line each), the split is impossible or leaves no
+            lesion to train on, or another ``dataset.json`` is there already; no ``dataset.json`` is written then.
     """
+    check_intensity(intensity)
     source = Path(folder).expanduser()
     target = source if output is None else Path(output).expanduser()
-    layout, cases = split_slice_stack(source, target) if is_slice_stack(source) else find_cases(source)
-    axes = axes or layout.axes
-    lesions, others = (lesion_labels, None) if lesion_labels else (layout.lesion_labels, tuple(layout.label_names))
-    sound, bad = _check_cases(cases, lesions, others, axes)
+    found = find_cases(source, target)
+    axes = axes or found.axes
+    lesions, others = (lesion_labels, None) if lesion_labels else (found.lesion_labels, tuple(found.label_names))
+    sound, bad = _check_cases(found.cases, lesions, others, axes, intensity)
     _refuse_unusable(source, sound, bad, skip_bad)
     split = split_cases(list(sound), training, validation, test, seed)
     sections = {section: [sound[name] for name in names] for section, names in split.items()}
+    warnings = _sections_without_lesion(sections)
     path = target / DATALIST_NAME
-    write_datalist(path, build_datalist(path, layout, sections, lesion_labels=lesions, axes=axes, seed=seed), overwrite)
-    return PreparedDataset(path, layout.title, sections, bad)
+    write_datalist(path, build_datalist(path, found, sections, lesion_labels=lesions, axes=axes, seed=seed), overwrite)
+    return PreparedDataset(path, found.title, sections, bad, warnings)
 
 
 def _check_cases(
-    cases: Sequence[CaseFiles], lesion_labels: Sequence[int], background_labels: Sequence[int] | None, axes: str | None
+    cases: Sequence[CaseFiles],
+    lesion_labels: Sequence[int],
+    background_labels: Sequence[int] | None,
+    axes: str | None,
+    intensity: str,
 ) -> tuple[dict[str, CaseFacts], list[str]]:
     """Facts of the sound cases by name, and one line for each of the others."""
     sound: dict[str, CaseFacts] = {}
@@ -113,10 +131,10 @@ def _check_cases(
     first_with: dict[str, Path] = {}
     for case in tqdm(cases, desc="Checking", unit="case", disable=None):
         try:
-            facts = check_case(case, lesion_labels, background_labels, axes)
+            facts = check_case(case, lesion_labels, background_labels, axes, intensity)
             twin = first_with.setdefault(facts.sha256["image"], case.image)
             if twin != case.image:
-                raise InputError(f"{case.image}: the same image as {twin}; keep one, lest a case be in two sections")
+                raise InputError(f"{case.image}: the same image as {twin}; keep one of the two")
             sound[case.name] = facts
         except InputError as error:
             bad.append(str(error))
@@ -130,3 +148,17 @@ def _refuse_unusable(folder: Path, sound: dict[str, CaseFacts], bad: list[str], 
         raise InputError("\n".join([*bad, last]))
     if not any(facts.positive_slices for facts in sound.values()):
         raise InputError(f"{folder}: no mask holds a lesion; say which label values are lesion with --lesion-labels")
+
+
+def _sections_without_lesion(sections: Mapping[str, Sequence[CaseFacts]]) -> list[str]:
+    """One line for each section without a slice to train or measure on; refused for training."""
+    warnings = []
+    for section, cases in sections.items():
+        if not cases or any(facts.positive_slices for facts in cases):
+            continue
+        names = ", ".join(facts.files.name for facts in cases)
+        line = f"{section} ({names}): no slice holds a lesion"
+        if section == "training":
+            raise InputError(f"{line}, so there is nothing to train on; name other cases, or draw with another --seed")
+        warnings.append(f"{line}, so its metrics are undefined; name other cases with --{section}, or draw again")
+    return warnings

@@ -18,17 +18,17 @@ def split_cases(
     """Assign whole cases to the sections of a datalist.
 
     Args:
-        names: all cases.
-        training: cases to train on, others that are named nowhere being left out; None for all the rest.
-        validation: cases by name, or the share of all cases to draw.
-        test: likewise.
-        seed: the same seed draws the same cases.
+        names: All cases.
+        training: Cases to train on, others that are named nowhere being left out; None for all the rest.
+        validation: Cases by name, or the fraction of all cases to draw.
+        test: Cases by name, or the fraction of all cases to draw.
+        seed: Seed of the drawing; the same seed draws the same cases.
 
     Returns:
-        Names of `training`, `validation` and `test`; a drawn section is in the order of `names`.
+        Names of ``training``, ``validation`` and ``test``; a drawn section is in the order of ``names``.
 
     Raises:
-        InputError: a name is unknown or in two sections, a share is not in [0, 1), or nothing is left to train on.
+        InputError: A name is unknown or in two sections, a fraction is not in [0, 1), or nothing is left to train on.
 
     Example:
         >>> split_cases(["a", "b", "c"], validation=["b"])
@@ -42,13 +42,13 @@ def split_cases(
     taken = {name for section in chosen.values() for name in section}
     free = [name for name in names if name not in taken]
     random.Random(seed).shuffle(free)
-    for section, share in sections.items():
-        if isinstance(share, (int, float)):
-            count = _count(section, share, len(names))
+    for section, fraction in sections.items():
+        if isinstance(fraction, (int, float)):
+            count = _count(section, fraction, len(names))
             chosen[section], free = sorted(free[:count], key=names.index), free[count:]
     chosen.setdefault("training", sorted(free, key=names.index))
     if not chosen["training"]:
-        raise InputError(f"{len(names)} cases leave none for training; a split by case needs more, or smaller shares")
+        raise InputError(f"{len(names)} cases leave none for training; give more cases, or smaller fractions")
     return {section: chosen[section] for section in ("training", "validation", "test")}
 
 
@@ -63,8 +63,8 @@ def _refuse_unknown_or_double(names: Sequence[str], chosen: dict[str, list[str]]
             placed[name] = section
 
 
-def _count(section: str, share: float, total: int) -> int:
-    """Cases that a share means: at least one unless it is zero."""
-    if not 0 <= share < 1:
-        raise InputError(f"{section} share {share:g}: expected a share from 0 to below 1, or names of cases")
-    return max(1, round(share * total)) if share else 0
+def _count(section: str, fraction: float, total: int) -> int:
+    """Cases that a fraction means: at least one unless it is zero."""
+    if not 0 <= fraction < 1:
+        raise InputError(f"{section} fraction {fraction:g}: expected a fraction from 0 to below 1, or names of cases")
+    return max(1, round(fraction * total)) if fraction else 0

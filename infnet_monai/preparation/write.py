@@ -1,4 +1,4 @@
-"""Writing of `dataset.json` from the cases of each section."""
+"""Writing of ``dataset.json`` from the cases of each section."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from infnet_monai.data.slice_dataset import case_name
 from infnet_monai.errors import InputError
+from infnet_monai.files import atomic_write
+from infnet_monai.preparation.case_files import FoundCases
 from infnet_monai.preparation.checks import CaseFacts
-from infnet_monai.preparation.layouts import Layout
 
 
 def build_datalist(
     path: Path,
-    layout: Layout,
+    found: FoundCases,
     sections: Mapping[str, Sequence[CaseFacts]],
     *,
     lesion_labels: Sequence[int],
     axes: str | None,
     seed: int,
 ) -> dict[str, Any]:
-    """Content of a `dataset.json`.
+    """Content of a ``dataset.json``.
 
     Args:
-        path: where it will lie; files below its folder are given relative to it, others absolutely.
-        layout: names the labels.
-        sections: the cases of every section; an empty section is left out.
-        lesion_labels: label values that count as lesion.
-        axes: where rows and columns of pictures run to, noted in every item unless None.
-        seed: noted as the seed of the split.
+        path: File to be written; files below its folder are given relative to it, others absolutely.
+        found: The data set's title and names of labels.
+        sections: The cases of every section; an empty section is left out.
+        lesion_labels: Label values that count as lesion.
+        axes: Where rows and columns of pictures run to, noted in every item unless None.
+        seed: Seed of the split, noted for the reader.
+
+    Returns:
+        The content.
     """
     root = path.parent.resolve()
     cases = [facts for section in sections.values() for facts in section]
@@ -37,16 +42,17 @@ def build_datalist(
     lesion = [value for value in values if value in lesion_labels]
     datalist: dict[str, Any] = {
         "name": root.name,
-        "description": f"{layout.title}, split by case",
+        "description": f"{found.title}, split by case",
         "modality": {"0": "CT"},
-        "labels": {str(value): _label_name(value, lesion, layout) for value in values},
+        "labels": {str(value): _label_name(value, lesion, found.label_names) for value in values},
         "lesion_labels": lesion,
         "background_labels": [value for value in values if value and value not in lesion],
         "seed": seed,
     }
+    named = any(facts.files.name != case_name(facts.files.image) for facts in cases)
     for section, members in sections.items():
         if members:
-            datalist[section] = [_item(facts, root, axes) for facts in members]
+            datalist[section] = [_item(facts, root, axes, named) for facts in members]
     datalist["sha256"] = {
         _entry(path, root): facts.sha256[key] for facts in cases for key, path in facts.files.paths.items()
     }
@@ -54,20 +60,26 @@ def build_datalist(
 
 
 def write_datalist(path: Path, datalist: Mapping[str, Any], overwrite: bool = False) -> None:
-    """Write a `dataset.json`; one with the same content stays untouched.
+    """Write a ``dataset.json``; one with the same content stays untouched.
+
+    Args:
+        path: File to write, whole or not at all.
+        datalist: Its content.
+        overwrite: Replace one with other content.
 
     Raises:
-        InputError: there is another one and `overwrite` is not set.
+        InputError: There is another one and ``overwrite`` is not set.
     """
     content = json.dumps(datalist, indent=2, ensure_ascii=False) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") != content and not overwrite:
         raise InputError(f"{path}: exists with other content; replace it with --overwrite or choose another --output")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8")
+    with atomic_write(path) as draft:
+        draft.write_text(content, encoding="utf-8")
 
 
-def _item(facts: CaseFacts, root: Path, axes: str | None) -> dict[str, str]:
-    item = {key: _entry(path, root) for key, path in facts.files.paths.items()}
+def _item(facts: CaseFacts, root: Path, axes: str | None, named: bool) -> dict[str, str]:
+    item = {"case": facts.files.name} if named else {}
+    item |= {key: _entry(path, root) for key, path in facts.files.paths.items()}
     return item | ({"axes": axes} if axes and facts.files.is_picture else {})
 
 
@@ -76,9 +88,9 @@ def _entry(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _label_name(value: int, lesion_labels: list[int], layout: Layout) -> str:
-    if value in layout.label_names:
-        return layout.label_names[value]
+def _label_name(value: int, lesion_labels: list[int], names: Mapping[int, str]) -> str:
+    if value in names:
+        return names[value]
     if value == 0:
         return "background"
     if value in lesion_labels:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
 import torch
+from monai.config import KeysCollection
 from monai.data import ITKReader, MetaTensor, NibabelReader, PILReader
 from monai.data.image_reader import ImageReader
 from monai.transforms import MapTransform, Orientation
@@ -16,7 +17,7 @@ from PIL import Image
 
 from infnet_monai.errors import InputError
 
-__all__ = ["SLICE_AXES", "LoadScand", "load_scan", "load_upright", "scan_from_array"]
+__all__ = ["MASK_KEYS", "SLICE_AXES", "LoadScand", "load_scan", "load_upright", "scan_from_array"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
@@ -24,19 +25,22 @@ VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd")
 ITK_SUFFIXES = (*VOLUME_SUFFIXES[2:], ".dcm")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
+GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
+MASK_KEYS = ("label", "edge", "lung")
 
 
-def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTensor:
+def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
     """Read one scan, mask or picture as a volume.
 
     NIfTI is read by nibabel, NRRD, MetaImage and DICOM (a file, or a folder with one series) by ITK, PNG and JPEG by
-    Pillow. A picture becomes a volume of one slice.
+    Pillow. A picture becomes a volume of one slice; its colours are averaged to grey, and 16-bit values are kept.
 
     Args:
         path: File, or folder of a DICOM series.
         axes: For pictures, where their rows and columns run to: ``"PL"`` (posterior, left) is upright as a
             radiologist sees it.
         series: For a folder with several DICOM series, the name (UID) of the one to read.
+        mask: Whether the file holds label values: of a palette picture these are its indices, not its colours.
 
     Returns:
         MetaTensor ``(1, X, Y, Z)``, float32, with the affine (mm, RAS+) in its metadata.
@@ -46,8 +50,8 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTe
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json anew with prepare_data.")
-    reader = _choose_reader(path, series)
+        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with prepare_data.")
+    reader = _choose_reader(path, series, mask)
     try:
         array, meta = reader.get_data(reader.read(str(path)))
     except Exception as error:  # readers raise whatever the damaged bytes lead to
@@ -55,7 +59,7 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "") -> MetaTe
         raise InputError(
             f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
         ) from error
-    # as a tensor, since turning a large array into C order takes NumPy several times as long as torch
+    # as a tensor, since torch copies a large array into C order in a fraction of NumPy's time
     voxels = torch.from_numpy(np.require(array, dtype=np.float32, requirements="W"))
     volume: Any = MetaTensor.ensure_torch_and_prune_meta(voxels, meta)
     volume.meta["filename_or_obj"] = str(path)
@@ -85,34 +89,40 @@ def scan_from_array(array: Any, affine: Any, name: str = "array") -> MetaTensor:
     return _check_volume(volume, name)
 
 
-def load_upright(path: str | Path, axes: str = UPRIGHT) -> MetaTensor:
-    """Read a scan as :func:`load_scan` does and turn it so that its slices stand upright.
+def load_upright(path: str | Path, axes: str = UPRIGHT, mask: bool = False) -> MetaTensor:
+    """Read a scan as :func:`load_scan` does and reorient it so that its slices stand upright.
 
     Args:
         path: File, or folder of a DICOM series.
         axes: For pictures, where their rows and columns run to.
+        mask: Whether the file holds label values.
 
     Returns:
         MetaTensor ``(1, H, W, D)``: rows towards posterior, columns towards left, slices upwards.
     """
-    return cast(MetaTensor, Orientation(axcodes=SLICE_AXES, labels=None)(load_scan(path, axes)))
+    return cast(MetaTensor, Orientation(axcodes=SLICE_AXES, labels=None)(load_scan(path, axes, mask=mask)))
 
 
-def _choose_reader(path: Path, series: str) -> ImageReader:
+def _choose_reader(path: Path, series: str, mask: bool) -> ImageReader:
     name = path.name.lower()
     if name.endswith(NIFTI_SUFFIXES):
         return NibabelReader()
     if name.endswith(PICTURE_SUFFIXES):
-        return PILReader(converter=_to_single_channel, reverse_indexing=False)
+        return PILReader(converter=_label_values if mask else _grey_values, reverse_indexing=False)
     if path.is_dir() or name.endswith(ITK_SUFFIXES) or path.suffix[1:].isdigit() or not path.suffix:
         return ITKReader(series_name=series)
     known = ", ".join(NIFTI_SUFFIXES + ITK_SUFFIXES + PICTURE_SUFFIXES)
     raise InputError(f"{path}: unknown type of file. Expected one of {known} or a folder with a DICOM series.")
 
 
-def _to_single_channel(picture: Image.Image) -> Image.Image:
-    """Keep the values of grey and palette pictures; average the colours of others."""
-    return picture if picture.mode in ("1", "L", "P", "I", "F", "I;16") else picture.convert("L")
+def _grey_values(picture: Image.Image) -> Image.Image:
+    """Keep the values of grey pictures, whatever their depth; average the colours of others, a palette's too."""
+    return picture if picture.mode in GREY_MODES else picture.convert("L")
+
+
+def _label_values(picture: Image.Image) -> Image.Image:
+    """Keep the indices of palette pictures, which are the label values; read others as images."""
+    return picture if picture.mode == "P" else _grey_values(picture)
 
 
 def _as_volume(picture: MetaTensor, axes: str) -> MetaTensor:
@@ -151,24 +161,37 @@ def _check_volume(volume: Any, path: str | Path) -> MetaTensor:
         raise InputError(
             f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing."
         )
-    # made anew rather than indexed, so that MONAI counts three spatial dimensions
+    # built again rather than indexed, so that MONAI counts three spatial dimensions
     return MetaTensor(volume.as_tensor()[None], meta=volume.meta | {"original_channel_dim": 0})
 
 
 class LoadScand(MapTransform):
     """Dictionary version of :func:`load_scan`; an item's ``axes`` applies to its pictures, its ``series`` to DICOM.
 
-    What is a tensor already, e.g. from :func:`scan_from_array`, stays as it is.
+    What is a tensor already, e.g. from :func:`scan_from_array`, stays as it is. Where an item names its ``case``, the
+    metadata of its volumes name it too.
 
     Args:
         keys: Keys whose paths are to be read.
+        mask_keys: Those of them whose files hold label values, see :func:`load_scan`.
         allow_missing_keys: Whether items may lack a key.
     """
+
+    def __init__(
+        self, keys: KeysCollection, mask_keys: Sequence[Hashable] = MASK_KEYS, allow_missing_keys: bool = False
+    ):
+        super().__init__(keys, allow_missing_keys)
+        self.mask_keys = frozenset(mask_keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Replace each path by its volume ``(1, X, Y, Z)``."""
         item = dict(data)
         for key in self.key_iterator(item):
-            if not isinstance(item[key], torch.Tensor):
-                item[key] = load_scan(item[key], item.get("axes", UPRIGHT), item.get("series", ""))
+            if isinstance(item[key], torch.Tensor):
+                continue
+            item[key] = load_scan(
+                item[key], item.get("axes", UPRIGHT), item.get("series", ""), mask=key in self.mask_keys
+            )
+            if "case" in item:
+                item[key].meta["case"] = item["case"]
         return item

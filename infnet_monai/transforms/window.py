@@ -23,8 +23,25 @@ AIR_BELOW_HU = -100.0
 KINDS = ("hu", "grey", "unit")
 
 
+def check_intensity(intensity: str) -> str:
+    """Refuse what is no kind of intensities.
+
+    Args:
+        intensity: Value of an option ``intensity``.
+
+    Returns:
+        The same value.
+
+    Raises:
+        InputError: It is none of ``"auto"``, ``"hu"``, ``"grey"`` and ``"unit"``.
+    """
+    if intensity not in ("auto", *KINDS):
+        raise InputError(f"intensity must be 'auto', 'hu', 'grey' or 'unit', got {intensity!r}")
+    return intensity
+
+
 def intensity_kind(image: Tensor) -> str:
-    """Tell what an image's numbers are.
+    """Detect what the intensities of an image are.
 
     Args:
         image: Intensities of a whole scan, any shape.
@@ -51,15 +68,19 @@ def intensity_kind(image: Tensor) -> str:
 
 
 def scan_intensity_kind(image: MetaTensor, intensity: str = "auto") -> str:
-    """Return the kind of a scan's numbers: the one named, or for ``"auto"`` what :func:`intensity_kind` tells.
+    """Return the kind of a scan's intensities: the one named, or for ``"auto"`` the one that is detected.
 
     Args:
         image: Intensities of a whole scan, any shape; its metadata names the file.
-        intensity: ``"hu"``, ``"grey"``, ``"unit"`` or ``"auto"``.
+        intensity: ``"hu"``, ``"grey"``, ``"unit"`` or ``"auto"``, see :func:`intensity_kind`.
+
+    Returns:
+        ``"hu"``, ``"grey"`` or ``"unit"``.
 
     Raises:
-        InputError: ``"auto"`` cannot tell; the message names the file.
+        InputError: ``"auto"`` detects none of them (the message names the file), or ``intensity`` is no legal value.
     """
+    check_intensity(intensity)
     try:
         return intensity_kind(image) if intensity == "auto" else intensity
     except InputError as error:
@@ -80,17 +101,14 @@ def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, 
         Float tensor of the same shape in [0, 1].
 
     Raises:
-        InputError: ``"auto"`` cannot tell what the numbers are.
-        ValueError: ``intensity`` is not a legal value.
+        InputError: ``"auto"`` detects none of the kinds, or ``intensity`` is no legal value.
 
     Example:
         >>> import torch
         >>> lung_window(torch.tensor([-2000.0, -600.0, 400.0]))
         tensor([0.0000, 0.5000, 1.0000])
     """
-    kind = intensity_kind(image) if intensity == "auto" else intensity
-    if kind not in KINDS:
-        raise ValueError(f"intensity must be 'auto', 'hu', 'grey' or 'unit', got {intensity!r}")
+    kind = intensity_kind(image) if check_intensity(intensity) == "auto" else intensity
     low, high = {"hu": window_hu, "grey": (0.0, 255.0), "unit": (0.0, 1.0)}[kind]
     return ((image - low) / (high - low)).clamp(0, 1)
 
@@ -98,13 +116,16 @@ def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, 
 class LungWindowd(MapTransform):
     """Dictionary version of :func:`lung_window`; notes the kind of intensities in ``meta["intensity"]``.
 
-    The first image of each kind is announced in the log, so that nobody trains on grey levels unawares.
+    The first image of each kind is announced in the log, so that training on grey levels is noticed.
 
     Args:
         keys: Keys of the images.
-        intensity: See :func:`lung_window`.
+        intensity: Kind of the intensities, see :func:`lung_window`.
         window_hu: Lower and upper border of the window in HU.
         allow_missing_keys: Whether items may lack a key.
+
+    Raises:
+        InputError: ``intensity`` is no legal value.
     """
 
     def __init__(
@@ -115,7 +136,7 @@ class LungWindowd(MapTransform):
         allow_missing_keys: bool = False,
     ):
         super().__init__(keys, allow_missing_keys)
-        self.intensity = intensity
+        self.intensity = check_intensity(intensity)
         self.window_hu = (float(window_hu[0]), float(window_hu[1]))
         self._announced: set[str] = set()
 

@@ -3,7 +3,7 @@ import torch
 from monai.data import MetaTensor
 from torch.utils.data import DataLoader, DistributedSampler
 
-from infnet_monai.data import SliceDataset, case_name, load_datalist
+from infnet_monai.data import AllSlices, LesionSlices, SliceDataset, SliceSampler, case_name, load_datalist
 from infnet_monai.errors import InputError
 from infnet_monai.transforms import LoadScand
 
@@ -80,6 +80,55 @@ def test_reads_a_data_set_from_disk(tiny_dataset):
     )
     assert len(dataset) == 8
     assert dataset[0]["label"].sum() == 12 * 16
+
+
+def slices_of(dataset):
+    return [(item["case"], item["slice"]) for item in (dataset[k] for k in range(len(dataset)))]
+
+
+def test_only_kept_slices_stay_in_memory():
+    dataset = SliceDataset(DATA, volumes, positive_only=True)
+    assert [len(volume["image"]) for volume in dataset.volumes] == [1, 3]
+    slice_bytes = 4 * 4 * 6
+    stored = [volume["image"].untyped_storage().nbytes() for volume in dataset.volumes]
+    assert stored == [slice_bytes, 3 * slice_bytes]
+    assert [int(dataset[k]["image"][0, 0, 0]) for k in range(4)] == [2, 2, 3, 4]
+
+
+class Last(SliceSampler):
+    """A throw-away rule: the last slice, twice."""
+
+    def choose(self, volume):
+        return [len(volume["image"]) - 1] * 2
+
+
+def test_rule_for_choosing_slices_is_one_class():
+    dataset = SliceDataset(DATA, volumes, sampler=Last(), positive_only=True)
+    assert slices_of(dataset) == [("one", 2), ("one", 2), ("two", 4), ("two", 4)]
+    assert isinstance(dataset.sampler, Last)
+
+
+def test_rule_is_applied_to_more_items():
+    dataset = SliceDataset(DATA[:1], volumes, lambda item: {**item, "seen": True}, positive_only=True)
+    more = dataset.of_items([{"image": "b/three.nii", "depth": 4}])
+    assert slices_of(more) == [("three", 2), ("three", 3)]
+    assert more[0]["seen"]
+    assert slices_of(dataset) == [("one", 2)]
+    assert len(dataset.of_items([{"image": "b/healthy.nii", "depth": 2}])) == 0
+
+
+def test_switch_of_the_bundles_names_a_rule():
+    assert isinstance(SliceDataset(DATA, volumes).sampler, AllSlices)
+    assert isinstance(SliceDataset(DATA, volumes, positive_only=True).sampler, LesionSlices)
+
+
+def test_rule_that_keeps_nothing_is_named():
+    class Never(SliceSampler):
+        def choose(self, volume):
+            return []
+
+    with pytest.raises(InputError, match="Never keeps no slice of the data list: choose another sampler"):
+        SliceDataset(DATA, volumes, sampler=Never())
 
 
 def test_case_name():

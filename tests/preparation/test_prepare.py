@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from infnet_monai.data import SliceDataset
 from infnet_monai.data.datalist import load_datalist
 from infnet_monai.errors import InputError
 from infnet_monai.preparation.prepare import prepare_dataset
+from infnet_monai.transforms import LoadScand
 
 AFFINE = np.diag([-0.7, -0.7, 5.0, 1.0])
 
@@ -39,7 +41,7 @@ def folder(tmp_path):
     return root
 
 
-def test_dataset_is_written_with_hashes_and_figures(folder):
+def test_dataset_is_written_with_hashes_and_facts(folder):
     prepared = prepare_dataset(folder, training=["c3", "c0"], validation=["c1"])
     datalist = json.loads((folder / "dataset.json").read_text())
     assert datalist["training"] == [
@@ -161,6 +163,14 @@ def test_bad_case_is_one_line_and_nothing_is_written(folder, spoil, message):
     assert not (folder / "dataset.json").exists()
 
 
+def test_intensities_that_are_not_detected_can_be_named(folder):
+    spoil_intensities(folder)
+    prepared = prepare_dataset(folder, training=["c1", "c0"], intensity="hu")
+    assert prepared.table()["intensities"].tolist()[:2] == ["HU", "HU"]
+    with pytest.raises(InputError, match="intensity must be 'auto', 'hu', 'grey' or 'unit', got 'HU'"):
+        prepare_dataset(folder, intensity="HU")
+
+
 def test_bad_cases_can_be_left_out(folder):
     spoil_missing(folder)
     prepared = prepare_dataset(folder, skip_bad=True)
@@ -257,3 +267,66 @@ def test_real_slices_of_covid_semiseg(test_data, tmp_path):
     prepared = prepare_dataset(folder, tmp_path, validation=0.2)
     assert prepared.totals()["cases"].tolist() == [40, 10]
     assert prepared.table()["lesion %"].mean() == pytest.approx(14.5, abs=0.05)
+
+
+def test_names_of_cases_are_kept_where_files_do_not_tell_them(tmp_path):
+    for number in range(3):
+        save(tmp_path / f"p{number}" / "ct.nii.gz", scan(number))
+        save(tmp_path / f"p{number}" / "lesion.nii.gz", mask())
+    prepared = prepare_dataset(tmp_path, training=["p1"], validation=["p2"], test=["p0"])
+    assert prepared.layout == "one folder a patient"
+    (item,) = load_datalist(tmp_path, "validation")
+    assert (item["case"], item["image"]) == ("p2", str(tmp_path / "p2" / "ct.nii.gz"))
+    dataset = SliceDataset([item], LoadScand(["image", "label"]))
+    assert dataset[1]["case"] == "p2"
+    assert LoadScand("image")(item)["image"].meta["case"] == "p2"
+
+
+def test_decathlon_is_split_into_another_folder(tmp_path):
+    source = tmp_path / "Task"
+    for number in range(3):
+        save(source / "imagesTr" / f"c{number}.nii.gz", scan(number))
+        save(source / "labelsTr" / f"c{number}.nii.gz", mask())
+    items = [{"image": f"./imagesTr/c{k}.nii.gz", "label": f"./labelsTr/c{k}.nii.gz"} for k in range(3)]
+    labels = {"0": "background", "1": "lung", "2": "infection"}
+    (source / "dataset.json").write_text(json.dumps({"labels": labels, "training": items}))
+    prepare_dataset(source, tmp_path / "new", validation=["c2"])
+    datalist = json.loads((tmp_path / "new" / "dataset.json").read_text())
+    assert (datalist["lesion_labels"], datalist["background_labels"], datalist["labels"]) == ([2], [1], labels)
+    assert "case" not in load_datalist(tmp_path / "new", "validation")[0]
+
+
+def empty_masks(folder, *numbers):
+    for number in numbers:
+        save(folder / "labels" / f"c{number}.nii.gz", np.zeros_like(mask()))
+
+
+def test_section_without_lesion_is_named_in_a_warning(folder):
+    empty_masks(folder, 1, 2)
+    prepared = prepare_dataset(folder, training=["c0"], validation=["c1", "c2"], test=["c3"])
+    (line,) = prepared.warnings
+    assert line.startswith("validation (c1, c2): no slice holds a lesion, so its metrics are undefined; name other")
+    assert len(load_datalist(folder, "validation")) == 2
+    assert prepare_dataset(folder, training=["c0"], validation=["c1", "c3"], overwrite=True).warnings == []
+
+
+def test_training_section_without_lesion_is_refused(folder):
+    empty_masks(folder, 0, 1)
+    with pytest.raises(InputError, match=r"training \(c0, c1\): no slice holds a lesion, so there is nothing to train"):
+        prepare_dataset(folder, training=["c0", "c1"], validation=["c2"])
+    assert not (folder / "dataset.json").exists()
+
+
+def test_palette_masks_are_read_by_their_indices(tmp_path):
+    """Index 3 is shown in red, which is 76 as a grey level: the index is the label."""
+    for number in range(2):
+        for part in ("images", "labels"):
+            (tmp_path / part).mkdir(exist_ok=True)
+        image = Image.fromarray(np.arange(30, dtype=np.uint8).reshape(6, 5) * 8 + number)
+        image.quantize(256).save(tmp_path / "images" / f"{number}.png")
+        label = Image.fromarray(np.full((6, 5), 3, np.uint8)).convert("P")
+        label.putpalette([0, 0, 0, 0, 255, 0, 0, 0, 255, 255, 0, 0])
+        label.save(tmp_path / "labels" / f"{number}.png")
+    prepared = prepare_dataset(tmp_path, lesion_labels=[3], validation=["1"])
+    assert prepared.table()["labels"].tolist() == ["3", "3"]
+    assert prepared.table()["lesion %"].tolist() == [100, 100]

@@ -55,6 +55,42 @@ def test_colour_picture_is_averaged(tmp_path):
     assert (load_scan(tmp_path / "a.png") == 90).all()
 
 
+def test_palette_image_is_read_by_its_colours(tmp_path):
+    """A grey slice that a drawing program has saved with a palette of 32 colours."""
+    picture = np.random.default_rng(0).integers(0, 256, (40, 30)).astype(np.uint8)
+    palette = Image.fromarray(picture).quantize(32)
+    palette.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as saved:
+        assert saved.mode == "P"
+    upright = Orientation(axcodes="PLS", labels=None)(load_scan(tmp_path / "a.png"))[0, ..., 0].numpy()
+    assert np.corrcoef(upright.ravel(), picture.ravel())[0, 1] > 0.99
+    assert np.corrcoef(np.asarray(palette).ravel(), picture.ravel())[0, 1] < -0.9
+    assert np.abs(upright - picture).max() < 16
+
+
+def test_palette_mask_is_read_by_its_indices(tmp_path):
+    """The way that a data set keeps labels 0, 1 and 2 in black, red and green."""
+    labels = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
+    picture = Image.fromarray(labels).convert("P")
+    picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    picture.save(tmp_path / "a.png")
+    item = LoadScand(["image", "label"])({"image": tmp_path / "a.png", "label": tmp_path / "a.png"})
+    upright = Orientation(axcodes="PLS", labels=None)
+    assert np.array_equal(upright(item["label"])[0, ..., 0].numpy(), labels)
+    assert item["image"].unique().tolist() == [0, 76, 150]  # 0.299 and 0.587 of 255
+    as_label = LoadScand("image", mask_keys=["image"])({"image": tmp_path / "a.png"})["image"]
+    assert as_label.unique().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_deep_and_binary_pictures_keep_their_values(tmp_path, mask):
+    deep = np.array([[0, 300, 40000], [1, 2, 65535]], np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert np.array_equal(load_scan(tmp_path / "deep.png", mask=mask).unique().numpy(), np.unique(deep))
+    Image.fromarray(deep > 100).save(tmp_path / "binary.png")
+    assert load_scan(tmp_path / "binary.png", mask=mask).unique().tolist() == [0, 1]
+
+
 def test_single_time_point_is_a_volume(tmp_path):
     assert load_scan(save(tmp_path / "a.nii", ARRAY[..., None])).shape == (1, 2, 3, 4)
 

@@ -5,6 +5,7 @@ import torch
 from monai.data import MetaTensor
 
 from infnet_monai.errors import InputError
+from infnet_monai.lungs import LungMaskd
 from infnet_monai.transforms import LungWindowd, intensity_kind, lung_window
 
 
@@ -28,9 +29,12 @@ def test_windows():
     assert lung_window(torch.tensor([-1000.0, 0.0]), window_hu=(-1000, 1000)).tolist() == [0, 0.5]
 
 
-def test_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="intensity must be"):
+def test_unknown_kind_is_refused_before_a_scan_is_read():
+    with pytest.raises(InputError, match="intensity must be"):
         lung_window(torch.zeros(2), intensity="bone")
+    for transform in (LungWindowd, LungMaskd):
+        with pytest.raises(InputError, match="intensity must be 'auto', 'hu', 'grey' or 'unit', got 'HU'"):
+            transform("image", intensity="HU")
 
 
 def test_dictionary_transform_notes_and_announces_each_kind_once(caplog):

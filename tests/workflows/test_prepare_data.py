@@ -44,7 +44,21 @@ def test_writes_datalist_table_and_picture(run, folder, tmp_path):
     assert str(tmp_path / "new" / "dataset.json") in result.output
 
 
-def test_share_and_lesion_labels(run, folder):
+def test_section_without_lesion_is_a_warning(run, folder):
+    nib.save(nib.Nifti1Image(np.zeros((8, 6, 4), np.uint8), np.eye(4)), folder / "labels" / "9.nii.gz")
+    result = run(folder, "--validation", "9")
+    assert result.exit_code == 0, result.output
+    assert "Warning: validation (9): no slice holds a lesion" in result.output
+    refused = run(folder, "--training", "9", "--validation", "1", "--overwrite")
+    assert refused.exit_code == 1
+    assert "training (9): no slice holds a lesion" in refused.output
+
+
+def test_lesion_values_are_named(run, folder):
+    assert "Lesion: 1 (lesion 1), 2 (lesion 2)" in run(folder).output
+
+
+def test_fraction_and_lesion_labels(run, folder):
     result = run(folder, "--validation", "0.4", "--test", "0", "--lesion-labels", "2")
     assert result.exit_code == 0, result.output
     assert '"background_labels": [\n    1\n  ]' in (folder / "dataset.json").read_text()
