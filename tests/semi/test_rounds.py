@@ -24,7 +24,7 @@ def make_rounds(options, tmp_path):
         settings = options(output_dir=tmp_path / name, **changes)
         items = [pseudo_item(path, "LP", settings.output_dir) for path in find_unlabelled(settings.unlabelled_dir)]
         groups = deal_groups(items, settings.group_size, settings.seed)
-        return Rounds(settings, groups, settings.weights, {**settings.overrides, "semi": {}})
+        return Rounds(settings, groups, settings.weights)
 
     return make
 
@@ -59,13 +59,13 @@ def test_every_slice_gets_a_label_of_its_size(make_rounds):
     assert {name: label.shape for name, label in labels(rounds).items()} == {
         f"slice_{k}.png": (40, 32) for k in range(6)
     }
-    shares = [(label > 0).mean() for label in labels(rounds).values()]
-    assert 0.02 < min(shares) <= max(shares) < 0.9
+    fractions = [(label > 0).mean() for label in labels(rounds).values()]
+    assert 0.02 < min(fractions) <= max(fractions) < 0.9
     table = pd.read_csv(rounds.options.output_dir / "rounds.csv")
     assert table["round"].tolist() == [1, 2, 3]
     assert table["labelled"].tolist() == [2, 2, 2]
     assert table["trained_on"].tolist() == [5, 7, 9]
-    assert table["lesion_percent"].mean() == pytest.approx(100 * np.mean(shares), abs=1e-3)
+    assert table["lesion_percent"].mean() == pytest.approx(100 * np.mean(fractions), abs=1e-3)
     listed = json.loads((rounds.options.output_dir / "dataset.json").read_text())["training"]
     assert [item["image"] for item in listed] == [item["image"] for group in rounds.groups for item in group]
     assert (rounds.options.output_dir / "contact_sheet.png").stat().st_size > 5000
@@ -129,5 +129,5 @@ def test_damaged_state_is_named(make_rounds):
     rounds = make_rounds()
     rounds.folder.mkdir(parents=True)
     rounds.state.write_bytes(b"damaged")
-    with pytest.raises(InputError, match=r"state\.pth: cannot be gone on from .*; remove .*rounds to start"):
+    with pytest.raises(InputError, match=r"state\.pth: cannot be resumed from .*; remove .*rounds to start"):
         complete_rounds(rounds)
