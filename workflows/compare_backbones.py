@@ -85,7 +85,7 @@ def compare_backbones(
             retrain=retrain,
         )
         comparison = compare(options)
-    except InputError as error:
+    except (InputError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

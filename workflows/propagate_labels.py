@@ -74,7 +74,7 @@ def main(
             axes=axes or (),
         )
         propagation = propagate_labels(options)
-    except (InputError, WorkflowFailed) as error:
+    except (InputError, WorkflowFailed, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

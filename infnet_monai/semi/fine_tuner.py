@@ -43,7 +43,7 @@ class FineTuner:
             {
                 "pretrained": False,
                 "learning_rate": learning_rate,
-                "train#handlers": HANDLERS,
+                "train#trainer#train_handlers": HANDLERS,
                 "train#trainer#max_epochs": 1,
                 "train#trainer#epoch_length": iterations,
             }

@@ -15,7 +15,15 @@ from infnet_monai.data.datalist import DATALIST_NAME, load_datalist
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write, file_sha256, write_json
 
-__all__ = ["LESION_VALUE", "check_lesions", "hash_labels", "pseudo_item", "write_label", "write_pseudo_datalist"]
+__all__ = [
+    "LABELS_DIR",
+    "LESION_VALUE",
+    "check_lesions",
+    "hash_labels",
+    "pseudo_item",
+    "write_label",
+    "write_pseudo_datalist",
+]
 
 # White, so that a viewer shows it.
 LESION_VALUE = 255

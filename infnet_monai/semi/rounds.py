@@ -22,9 +22,9 @@ from infnet_monai.semi.fine_tuner import FineTuner
 from infnet_monai.semi.label_predictor import LabelPredictor
 from infnet_monai.semi.label_sheet import draw_label_sheet
 from infnet_monai.semi.options import PropagationOptions
-from infnet_monai.semi.pseudo_labels import write_label, write_pseudo_datalist
+from infnet_monai.semi.pseudo_labels import LABELS_DIR, write_label, write_pseudo_datalist
 from infnet_monai.training.bundle_training import DATALIST_SHA256
-from infnet_monai.training.claim import FACTS, claim_options, read_record, wait_for_lock
+from infnet_monai.training.claim import FACTS, claim_options, discard_drafts, read_record, wait_for_lock
 from infnet_monai.training.progress import stage_bar
 
 __all__ = ["Rounds", "complete_rounds"]
@@ -105,6 +105,8 @@ def complete_rounds(rounds: Rounds) -> None:
     with wait_for_lock(rounds.folder.with_name(f".{rounds.folder.name}.lock"), TITLE):
         finished_before = read_record(rounds.record) is not None
         claim_options(rounds.folder, rounds.config, finished_before or rounds.state.is_file())
+        discard_drafts(rounds.folder)
+        discard_drafts(rounds.options.output_dir / LABELS_DIR)
         if finished_before:
             logger.info("%s: finished before.", TITLE)
         else:

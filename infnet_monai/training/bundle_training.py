@@ -21,6 +21,7 @@ from infnet_monai.training.claim import (
     FACTS,
     changed_options,
     claim_options,
+    discard_drafts,
     read_record,
     wait_for_lock,
 )
@@ -206,6 +207,7 @@ class BundleTraining:
             WorkflowFailed: The process ended with an error.
         """
         claim_options(self.folder, self.config, self._started)
+        discard_drafts(self.folder)
         if not self.trained:
             start = {} if self.init_weights is None else {"init_weights": self.init_weights}
             self._run_workflow(

@@ -20,6 +20,7 @@ __all__ = [
     "changed_options",
     "claim_options",
     "claim_output_dir",
+    "discard_drafts",
     "read_record",
     "wait_for_lock",
 ]
@@ -105,6 +106,17 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     return json.dumps(value)[:SHOWN_LETTERS]
+
+
+def discard_drafts(folder: Path) -> None:
+    """Remove the drafts of :func:`infnet_monai.files.atomic_write` that killed processes have left.
+
+    Args:
+        folder: Folder of a work whose lock is held; its subfolders are searched, too.
+    """
+    for path in folder.rglob(".*-*"):
+        if re.match(r"\.\d+-", path.name):
+            path.unlink(missing_ok=True)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

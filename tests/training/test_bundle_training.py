@@ -112,6 +112,14 @@ def test_state_left_by_a_kill_after_the_record_is_removed(training, commands):
     assert not training.last_state.exists()
 
 
+def test_drafts_left_by_a_kill_are_removed(training, commands):
+    write_state(training)
+    draft = training.last_state.with_name(".123-last.pth")
+    draft.write_bytes(b"half")
+    training.complete()
+    assert not draft.exists()
+
+
 def test_damaged_record_means_unfinished(training, commands):
     training.complete()
     training.training_record.write_text('{"epochs": ')

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from interruptions import assert_same_results, run_through_kills
 from PIL import Image
 from tiny_cases import write_case
 from typer.testing import CliRunner
@@ -200,6 +201,14 @@ def test_failed_runs_end_with_status_1(run, places, tmp_path, monkeypatch):
     assert "none of 1 runs is finished; the first: training ended with status 1: no memory" in result.output
 
 
+def test_output_that_cannot_be_written_is_one_line(run, places, tmp_path):
+    (tmp_path / "file").touch()
+    result = run("--dataset-dir", places[0], "--output-dir", tmp_path / "file" / "out")
+    assert result.exit_code == 1
+    assert "Not a directory" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_script_ends_with_status_1_and_no_traceback(tmp_path):
     finished = subprocess.run(
         [sys.executable, SCRIPT, "--dataset_dir", tmp_path / "nowhere", "--output_dir", tmp_path / "out"],
@@ -210,3 +219,12 @@ def test_script_ends_with_status_1_and_no_traceback(tmp_path):
     assert finished.returncode == 1
     assert "nowhere: no such folder" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.slow
+def test_killed_comparison_ends_as_an_undisturbed_one(comparison, places, arguments, tmp_path):
+    _, undisturbed = comparison
+    output = tmp_path / "out"
+    run_through_kills(SCRIPT, (*arguments, "--output-dir", output), output, seed=1)
+    models = [f"runs/{bundle}/seed_0/models/model.pt" for bundle in BUNDLES]
+    assert_same_results(output, undisturbed, ["table.csv", "runs.csv"], models)

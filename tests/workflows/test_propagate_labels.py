@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interruptions import assert_same_results, run_through_kills
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -167,6 +168,14 @@ def test_a_failed_training_ends_with_status_1(run, places, tmp_path, monkeypatch
     assert "Training on labelled slices: training ended with status 1: no memory" in result.output
 
 
+def test_output_that_cannot_be_written_is_one_line(run, arguments, tmp_path):
+    (tmp_path / "file").touch()
+    result = run(*arguments, "--output-dir", tmp_path / "file" / "out")
+    assert result.exit_code == 1
+    assert "Not a directory" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_script_ends_with_status_1_and_no_traceback(places, tmp_path):
     (tmp_path / "empty").mkdir()
     words = ("--dataset_dir", places / "data", "--unlabelled", tmp_path / "empty", "--output_dir", tmp_path / "out")
@@ -174,3 +183,14 @@ def test_script_ends_with_status_1_and_no_traceback(places, tmp_path):
     assert finished.returncode == 1
     assert "empty: is empty; expected unlabelled slices as" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.slow
+def test_killed_propagation_ends_as_an_undisturbed_one(propagation, arguments, tmp_path):
+    _, undisturbed = propagation
+    output = tmp_path / "out"
+    run_through_kills(SCRIPT, (*arguments, "--output-dir", output), output, seed=2)
+    models = [f"{stage}/model.pt" for stage in ("rounds", "pseudo/models", "final/models")]
+    assert_same_results(output, undisturbed, ["rounds.csv"], models, times=["seconds"])
+    for label in (undisturbed / "labels").iterdir():
+        assert np.array_equal(np.asarray(Image.open(output / "labels" / label.name)), np.asarray(Image.open(label)))
