@@ -42,7 +42,7 @@ def test_overlays_go_over_the_bundle_and_overrides_over_both(own):
 
 
 def test_values_are_given_as_they_are_written(own):
-    assert Recipe.find(own).value("network_def#pretrained").startswith("$")
+    assert Recipe.find(own).value("ckpt_dir") == "$@bundle_root + '/models'"
     with pytest.raises(InputError, match="mine: has no item epoch; a training by this project needs it"):
         Recipe.find(own).value("epoch")
 
