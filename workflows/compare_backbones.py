@@ -6,12 +6,10 @@ python workflows/compare_backbones.py ... --baselines unet flexibleunet         
 python workflows/compare_backbones.py ... --folds 5                                                cross-validation
 python workflows/compare_backbones.py ... --override image_size=[128,128] pretrained=false         options of bundles
 
-The same command goes on where it was interrupted. docs/comparison.md says what is measured and how.
+Run the same command again to resume an interrupted comparison. docs/comparison.md says what is measured and how.
 """
 
 import logging
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,12 +19,10 @@ from typer.core import TyperCommand
 from infnet_monai.bundle.make import BUNDLES
 from infnet_monai.comparison.baselines import BASELINES
 from infnet_monai.comparison.compare import compare
-from infnet_monai.comparison.options import ComparisonOptions, parse_overrides
-from infnet_monai.errors import InputError
+from infnet_monai.comparison.options import SET_HERE, ComparisonOptions, find_methods
+from infnet_monai.errors import InputError, terminate_like_ctrl_c
 from infnet_monai.phantom import phantom_dataset_dir
-from infnet_monai.training.methods import find_methods
-
-BUNDLES_DIR = Path(__file__).parents[1] / "bundles"
+from infnet_monai.training import parse_overrides
 
 
 class ManyValues(TyperCommand):
@@ -55,7 +51,9 @@ def compare_backbones(
     dataset_dir: Annotated[
         Path | None, typer.Option("--dataset-dir", "--dataset_dir", help="Prepared data (default: the phantom).")
     ] = None,
-    bundles: Annotated[list[str] | None, typer.Option(help="Names or folders (default: all bundles).")] = None,
+    bundles: Annotated[
+        list[str] | None, typer.Option(help="Names, or paths of folders (default: all bundles).")
+    ] = None,
     baselines: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(BASELINES)}.")] = None,
     seeds: Annotated[list[int] | None, typer.Option(help="Each is a run of its own (default: 0).")] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validate over training and validation items.")] = None,
@@ -65,34 +63,33 @@ def compare_backbones(
     evaluation_overlay: Annotated[
         str | None, typer.Option("--evaluation-overlay", "--evaluation_overlay", help="The same for the evaluation.")
     ] = None,
-    retrain: Annotated[bool, typer.Option("--retrain", help="Train anew where options have changed.")] = False,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train again where options have changed.")] = False,
 ) -> None:
-    """Train every bundle, evaluate it, and write tables, figures and index.html; status 1 if a run failed."""
+    """Train every bundle, evaluate it, and write tables, pictures and index.html; status 1 if a run failed."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("infnet_monai").setLevel(logging.INFO)
-    # Batch systems end a job with SIGTERM: the training under way is to end with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    terminate_like_ctrl_c()
     # Baselines alone may be compared.
     names = bundles if bundles or baselines else [entry.name for entry in BUNDLES]
     try:
         options = ComparisonOptions(
             dataset_dir=(dataset_dir or phantom_dataset_dir()).resolve(),
             output_dir=output_dir.resolve(),
-            methods=find_methods(names or [], baselines or [], BUNDLES_DIR),
+            methods=find_methods(names or [], baselines or []),
             seeds=tuple(seeds or [0]),
             folds=folds,
             epochs=epochs,
-            overrides=parse_overrides(override or []),
+            overrides=parse_overrides(override or [], SET_HERE),
             overlay=overlay,
             evaluation_overlay=evaluation_overlay,
             retrain=retrain,
         )
         comparison = compare(options)
-    except InputError as error:
+    except (InputError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        typer.echo("Interrupted: the same command goes on from here.", err=True)
+        typer.echo("Interrupted. Run the same command again to resume.", err=True)
         raise typer.Exit(130) from None
     typer.echo((options.output_dir / "table.md").read_text(encoding="utf-8"))
     typer.echo("\n".join(f"Wrote {path}" for path in comparison.files))

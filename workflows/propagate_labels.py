@@ -3,26 +3,21 @@
 python workflows/propagate_labels.py --dataset-dir DATA --unlabelled PICTURES --output-dir OUT     train a model first
 python workflows/propagate_labels.py ... --weights MODEL.pt                                        start from one
 python workflows/propagate_labels.py ... --bundle vgg16 --override pretrained=false                another bundle
-python workflows/propagate_labels.py ... --axes "*coronacases*=LA"            some pictures lie the other way round
+python workflows/propagate_labels.py ... --axes "*coronacases*=LA"            some pictures are stored otherwise
 
-The same command goes on where it was interrupted. docs/semi_supervised.md says what is done and how.
+Run the same command again to resume an interrupted propagation. docs/semi_supervised.md says what is done and how.
 """
 
 import logging
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from infnet_monai.errors import InputError
-from infnet_monai.semi.options import PropagationOptions, parse_bundle_overrides
+from infnet_monai.errors import InputError, terminate_like_ctrl_c
+from infnet_monai.semi.options import SET_HERE, PropagationOptions
 from infnet_monai.semi.propagate import propagate_labels
-from infnet_monai.training.bundle_training import TrainingFailed
-from infnet_monai.training.methods import find_methods
-
-BUNDLES_DIR = Path(__file__).parents[1] / "bundles"
+from infnet_monai.training import Recipe, WorkflowFailed, parse_overrides
 
 app = typer.Typer(add_completion=False)
 
@@ -34,20 +29,22 @@ def main(
     ],
     unlabelled: Annotated[Path, typer.Option(help="Folder of unlabelled slices (PNG, JPEG, BMP).")],
     output_dir: Annotated[Path, typer.Option("--output-dir", "--output_dir", help="Folder of all results.")],
-    bundle: Annotated[str, typer.Option(help="Name or folder.")] = "infnet_res2net50",
+    bundle: Annotated[str, typer.Option(help="Name, or path of a folder.")] = "infnet_res2net50",
     weights: Annotated[Path | None, typer.Option(help="Trained model (default: train one first).")] = None,
     group_size: Annotated[int, typer.Option(help="Slices labelled in one round.")] = 5,
     iterations: Annotated[int, typer.Option(help="Batches of fine-tuning in one round.")] = 50,
     round_learning_rate: Annotated[
-        float | None, typer.Option(help="Of this fine-tuning (default: a tenth of the bundle's).")
+        float | None, typer.Option(help="Learning rate of this fine-tuning (default: a tenth of the bundle's).")
     ] = None,
     threshold: Annotated[float, typer.Option(help="From this probability on, a pixel is lesion.")] = 0.5,
-    epochs: Annotated[int | None, typer.Option(help="Of the trainings (default: the bundle's).")] = None,
-    fine_tune_epochs: Annotated[int | None, typer.Option(help="Of the last training (default: --epochs).")] = None,
-    fine_tune_learning_rate: Annotated[
-        float | None, typer.Option(help="Of the last training (default: the bundle's).")
+    epochs: Annotated[int | None, typer.Option(help="Length of the trainings (default: the bundle's).")] = None,
+    fine_tune_epochs: Annotated[
+        int | None, typer.Option(help="Length of the last training (default: --epochs).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the groups and the trainings.")] = 0,
+    fine_tune_learning_rate: Annotated[
+        float | None, typer.Option(help="Learning rate of the last training (default: the bundle's).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the groups and the trainings.")] = 0,
     axes: Annotated[
         list[str] | None,
         typer.Option(help="AXES or NAME-PATTERN=AXES: where rows and columns run (default: as in labelled pictures)."),
@@ -58,14 +55,13 @@ def main(
     """Label the slices group by group, train on the pseudo labels, fine-tune on the labelled slices."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("infnet_monai").setLevel(logging.INFO)
-    # Batch systems end a job with SIGTERM: the training under way is to end with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    terminate_like_ctrl_c()
     try:
         options = PropagationOptions(
             dataset_dir=dataset_dir.resolve(),
             unlabelled_dir=unlabelled.resolve(),
             output_dir=output_dir.resolve(),
-            method=find_methods([bundle], [], BUNDLES_DIR)[0],
+            recipe=Recipe.find(bundle, [overlay] if overlay else [], parse_overrides(override or [], SET_HERE)),
             weights=weights.resolve() if weights else None,
             group_size=group_size,
             iterations=iterations,
@@ -76,15 +72,13 @@ def main(
             fine_tune_learning_rate=fine_tune_learning_rate,
             seed=seed,
             axes=axes or (),
-            overrides=parse_bundle_overrides(override or []),
-            overlay=overlay,
         )
         propagation = propagate_labels(options)
-    except (InputError, TrainingFailed) as error:
+    except (InputError, WorkflowFailed, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        typer.echo("Interrupted: the same command goes on from here.", err=True)
+        typer.echo("Interrupted. Run the same command again to resume.", err=True)
         raise typer.Exit(130) from None
     typer.echo("\n".join(f"Wrote {path}" for path in propagation.files))
 

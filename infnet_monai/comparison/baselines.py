@@ -39,12 +39,13 @@ HUB_TIMEOUT_S = 5.0
 
 
 def baseline_overrides(name: str) -> dict[str, Any]:
-    """Config items that put a baseline in the place of Inf-Net.
+    """Return the config items that put a baseline in the place of Inf-Net.
 
-    A baseline gives one map and no edges: its loss is the structure loss of that map, and its targets are masks alone.
+    A baseline gives one map of logits and no edges: its loss is the structure loss of that map, and its
+    targets are masks alone.
 
     Args:
-        name: A key of ``BASELINES``.
+        name: Key of ``BASELINES``.
 
     Raises:
         InputError: There is no such baseline.
@@ -66,10 +67,10 @@ def baseline_overrides(name: str) -> dict[str, Any]:
 
 
 class FirstMap(nn.Module):
-    """A network that returns a list of maps, reduced to its first.
+    """A network that returns a list of maps of logits, reduced to the first one.
 
     Args:
-        network: Gives a list of logits ``(B, C, H, W)``.
+        network: Network that gives a list of logits ``(B, C, H, W)``.
     """
 
     def __init__(self, network: nn.Module):
@@ -77,7 +78,7 @@ class FirstMap(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map an image ``(B, C, H, W)`` to the first of the network's maps."""
+        """Return the first of the network's maps for an image ``(B, C, H, W)``."""
         return self.network(image)[0]
 
 
@@ -85,7 +86,7 @@ def flexible_unet(backbone: str = "efficientnet-b0", pretrained: bool | str = "a
     """Build MONAI's FlexibleUNet for slices of three equal channels, with or without ImageNet weights.
 
     Args:
-        backbone: An EfficientNet from ``efficientnet-b0`` to ``efficientnet-b7``.
+        backbone: Name of an EfficientNet, from ``efficientnet-b0`` to ``efficientnet-b7``.
         pretrained: ``False``, ``True`` (an error where the weights cannot be had) or ``"auto"`` (a warning then, and
             random weights).
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -16,10 +16,11 @@ from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.outputs import write_outputs
 from infnet_monai.comparison.plan import Run, check_run, plan_runs
 from infnet_monai.comparison.results import read_result
-from infnet_monai.comparison.runs import RunFailed, complete_run
 from infnet_monai.data.datalist import load_datalist
 from infnet_monai.errors import InputError
-from infnet_monai.training.output_folder import claim_output_dir
+from infnet_monai.stage import StageBusy
+from infnet_monai.training.child import WorkflowFailed
+from infnet_monai.training.claim import claim_output_dir
 from infnet_monai.training.progress import stage_bar
 
 __all__ = ["Comparison", "compare"]
@@ -32,8 +33,8 @@ class Comparison:
     """What a comparison has written.
 
     Args:
-        files: Tables, pictures and page.
-        problems: Why a run is not finished, by its name.
+        files: Paths of tables, pictures and page.
+        problems: Reasons why runs are not finished, by their names.
     """
 
     files: Sequence[Path]
@@ -43,11 +44,11 @@ class Comparison:
 def compare(options: ComparisonOptions) -> Comparison:
     """Train and evaluate all that is not finished yet, then write tables, pictures and the page.
 
-    A run that fails does not end the comparison; its row is made from the others, or left out. Several processes
-    with the same options share the runs.
+    A run that fails does not end the comparison; its row is built from the others, or left out. Several processes
+    with the same options share the runs. Whatever ends a process, the same call again resumes.
 
     Args:
-        options: Absolute folders in it.
+        options: Options of the comparison, with absolute folders.
 
     Raises:
         InputError: An option or the data set cannot be used, an earlier run had other options, or no run could be
@@ -89,43 +90,40 @@ def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
     epochs = sum(run.epochs - run.completed_epochs() for run in to_do)
     with logging_redirect_tqdm(), stage_bar("", epochs, 0, "epoch", disable=not to_do) as bar:
         counts = {run.name: _EpochCount(run, bar) for run in to_do}
-        for position, run in enumerate(_in_turn(to_do), start=1):
+        for position, (run, lock) in enumerate(_in_turn(to_do), start=1):
             bar.set_description(f"{run.name} ({position}/{len(to_do)})")
             count = counts[run.name]
             try:
-                complete_run(run, count.show)
+                run.train_and_evaluate(lock, count.show)
                 logger.info(
                     "%s: Dice %.3f (%d of %d)", run.name, read_result(run).figures["mean_dice"], position, len(to_do)
                 )
-            except RunFailed as error:
+            except (InputError, WorkflowFailed) as error:
                 problems[run.name] = str(error)
                 logger.error("%s: %s", run.name, error)
             count.end()
     return problems
 
 
-def _in_turn(runs: Sequence[Run]) -> Iterator[Run]:
-    """Yield each run while no other process works on it; those that one works on now come last."""
+def _in_turn(runs: Sequence[Run]) -> Iterator[tuple[Run, int]]:
+    """Yield each run with its lock while no other process works on it; those that one works on now come last."""
     busy = []
     for run in runs:
-        try:
-            with _lock(run).acquire(blocking=False):
-                yield run
-        except Timeout:
-            busy.append(run)
+        with ExitStack() as stack:
+            try:
+                lock = stack.enter_context(run.lock())
+            except StageBusy:
+                busy.append(run)
+                continue
+            yield run, lock
     for run in busy:
         logger.info("%s: waiting for the process that works on it.", run.name)
-        with _lock(run):
-            yield run
-
-
-def _lock(run: Run) -> FileLock:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(run.lock)
+        with run.lock(wait=True) as lock:
+            yield run, lock
 
 
 class _EpochCount:
-    """Passes a run's epochs on to the bar of all."""
+    """Passes the epochs of a run to the bar of all."""
 
     def __init__(self, run: Run, bar: tqdm):
         self.run, self.bar = run, bar

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from ignite.engine import Engine, Events
@@ -16,11 +15,10 @@ from infnet_monai.files import atomic_write
 from infnet_monai.transforms.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window
 
-__all__ = ["EXAMPLES_DIR", "Example", "ExampleMasks", "choose_examples", "load_example"]
+__all__ = ["EXAMPLES_DIR", "Example", "ExampleMasks", "load_example"]
 
 EXAMPLES_DIR = "examples"
 THRESHOLD = 0.5
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,14 +86,3 @@ def load_example(path: Path) -> Example:
             content["prediction"],
             (rows_mm, columns_mm),
         )
-
-
-def choose_examples(cases: Sequence[T], count: int) -> list[T]:
-    """Choose cases evenly spread over a list, whatever was predicted for them.
-
-    Example:
-        >>> choose_examples(["case 1", "case 2", "case 3", "case 4", "case 5"], 3)
-        ['case 1', 'case 3', 'case 5']
-    """
-    positions = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(int)
-    return [cases[position] for position in positions]

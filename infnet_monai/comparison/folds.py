@@ -14,11 +14,11 @@ from infnet_monai.files import write_json
 __all__ = ["FOLD_SEED", "deal_folds", "fold_dir", "foldable_items", "write_folds"]
 
 FOLD_SEED = 0
-WATCHED_SHARE = 0.1
+WATCHED_FRACTION = 0.1
 
 
 def foldable_items(dataset_dir: str | Path) -> list[dict[str, Any]]:
-    """Items of a data set's training section, and of its validation section where it has one.
+    """Return the items of a data set's training section, and of its validation section where it has one.
 
     Args:
         dataset_dir: Folder that holds ``dataset.json``.
@@ -33,10 +33,13 @@ def foldable_items(dataset_dir: str | Path) -> list[dict[str, Any]]:
 def deal_folds(items: Sequence[Any], folds: int, seed: int = FOLD_SEED) -> list[list[Any]]:
     """Deal items into parts whose sizes differ by one at most.
 
+    MONAI's ``partition_dataset`` shuffles by another generator. It would give other parts than those that published
+    results were computed with, so the dealing stays as it is.
+
     Args:
         items: Items of a data set.
         folds: Number of parts.
-        seed: Of the shuffling.
+        seed: Seed of the shuffling.
 
     Returns:
         The parts, each in the order of ``items``.
@@ -56,7 +59,7 @@ def deal_folds(items: Sequence[Any], folds: int, seed: int = FOLD_SEED) -> list[
 
 
 def fold_dir(output_dir: str | Path, fold: int) -> Path:
-    """Folder of a fold's ``dataset.json``, for folds counted from 1."""
+    """Return the folder of a fold's ``dataset.json``, for folds counted from 1."""
     return Path(output_dir) / "folds" / f"fold_{fold}"
 
 
@@ -83,7 +86,7 @@ def write_folds(dataset_dir: str | Path, folds: int, output_dir: str | Path) -> 
             "repeats some of training and chooses nothing",
             "seed": FOLD_SEED,
             "training": training,
-            "validation": training[: max(1, round(WATCHED_SHARE * len(training)))],
+            "validation": training[: max(1, round(WATCHED_FRACTION * len(training)))],
             "test": test,
         }
         write_json(datalist, fold_dir(output_dir, fold) / DATALIST_NAME)

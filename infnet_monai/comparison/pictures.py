@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from infnet_monai.comparison.captions import learning_curve_note
-from infnet_monai.comparison.examples import EXAMPLES_DIR, Example, choose_examples, load_example
+from infnet_monai.comparison.examples import EXAMPLES_DIR, Example, load_example
 from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.plan import Run
 from infnet_monai.preparation.layouts import natural_key
 from infnet_monai.reporting.comparison_figures import MaskRow, draw_learning_curves, draw_mask_rows
 from infnet_monai.reporting.comparison_page import Picture
+from infnet_monai.reporting.contact_sheet import choose_examples
 
 __all__ = ["draw_pictures"]
 

@@ -1,96 +1,108 @@
-"""The runs of a comparison: where each lies, with which options, and how far it has come."""
+"""The runs of a comparison: where each is stored, with which options, and how far it has come."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from infnet_monai.comparison.folds import fold_dir
-from infnet_monai.comparison.options import ComparisonOptions, changed_options, check_overrides
+from infnet_monai.comparison.options import ComparisonOptions, Method
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
-from infnet_monai.files import file_sha256
-from infnet_monai.training.methods import Method
-from infnet_monai.training.training_folder import TrainingFolder
+from infnet_monai.files import file_sha256, write_json
+from infnet_monai.run_record import package_versions
+from infnet_monai.training.bundle_training import DATALIST_SHA256, BundleTraining
+from infnet_monai.training.claim import read_record
+from infnet_monai.training.recipe import Recipe
 
-__all__ = ["Run", "check_run", "plan_runs"]
+__all__ = ["EVALUATION", "Run", "check_run", "plan_runs"]
 
 logger = logging.getLogger(__name__)
 
-# Item of a run's configuration with what is no option of the bundle, but must stay the same.
-FACTS = "comparison"
+EVALUATE = "evaluate.json"
 FINAL_MODEL = {"best_model#_target_": "infnet_monai.comparison.final_model.FinalModel"}
+# Items that go over the bundle's evaluation.
+EVALUATION = {
+    "+validate#handlers": [{"_target_": "infnet_monai.comparison.examples.ExampleMasks", "output_dir": "@output_dir"}],
+}
 
 
-@dataclass(frozen=True)
-class Run(TrainingFolder):
+@dataclass(frozen=True, kw_only=True)
+class Run(BundleTraining):
     """One training and its evaluation.
 
     Args:
-        method: What is trained.
-        seed: Of the training.
-        fold: Of the cross-validation, from 1; None without one.
-        folder: Holds everything of the run.
-        dataset_dir: Folder of the ``dataset.json`` that it reads.
-        config_files: Of the bundle's training, the later over the earlier.
-        evaluation_files: Those that go over them in the evaluation.
-        config: Config items that differ from the bundle's, and under ``comparison`` what else must stay the same.
-        epochs: Length of the training.
+        method: What is trained, a row of the tables; ``recipe`` is its recipe with the options of the comparison.
+        fold: Fold of the cross-validation, from 1; None without one.
+        evaluation_files: Config files that go over those of the training in the evaluation.
     """
 
     method: Method
-    seed: int
-    fold: int | None
-    folder: Path
-    dataset_dir: Path
-    config_files: Sequence[Path]
-    evaluation_files: Sequence[Path]
-    config: Mapping[str, Any]
-    epochs: int
-
-    @property
-    def name(self) -> str:
-        """Method, seed and fold in words."""
-        return f"{self.method.name}, seed {self.seed}" + ("" if self.fold is None else f", fold {self.fold}")
+    fold: int | None = None
+    evaluation_files: Sequence[Path] = ()
 
     @property
     def record(self) -> Path:
-        """Written once the run is evaluated."""
+        """Record that is written once the run is evaluated."""
         return self.folder / "finished.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that works on the run."""
-        return self.folder / "lock"
-
-    @property
-    def evaluation_facts(self) -> dict[str, str]:
-        """What the evaluation is done by: a run that was evaluated by something else is evaluated anew."""
-        return _hashes(self.evaluation_files)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run is trained, and evaluated as is asked for now."""
-        if not self.record.is_file():
-            return False
-        record = json.loads(self.record.read_text(encoding="utf-8"))
-        return record.get("evaluation") == self.evaluation_facts
 
     @property
     def evaluation(self) -> Path:
         """Folder of the evaluation's tables."""
         return self.folder / "test"
 
-    def completed_epochs(self) -> int:
-        """Epochs of the learning curve so far, all of them once the training is finished."""
-        return self.epochs if self.training_record.is_file() else super().completed_epochs()
+    @property
+    def evaluation_facts(self) -> dict[str, str]:
+        """What the evaluation is done by: a run that was evaluated by something else is evaluated again."""
+        return {f"sha256 of {file.name}": file_sha256(file) for file in self.evaluation_files}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is trained, evaluated as is asked for now, and all that the tables need can be read."""
+        record = read_record(self.record)
+        if record is None or record.get("evaluation") != self.evaluation_facts or not self.trained:
+            return False
+        try:
+            self.read_curve()
+        except InputError:
+            return False
+        return read_record(self.evaluation / "summary.json") is not None
+
+    def train_and_evaluate(self, lock: int, poll: Callable[[], None] = lambda: None) -> None:
+        """Train and evaluate, as far as that has not been done.
+
+        Args:
+            lock: File descriptor of the lock, which must be held.
+            poll: Function that is called about once a second.
+
+        Raises:
+            InputError: The run was started with other options before, or its learning curve is damaged.
+            WorkflowFailed: A process ended with an error; the message is its last line and the log's path.
+        """
+        if self.finished:
+            return
+        self.train(lock, poll)
+        self.read_curve()
+        # A record never stands beside files of another evaluation, nor of one that was killed.
+        self.record.unlink(missing_ok=True)
+        shutil.rmtree(self.evaluation, ignore_errors=True)
+        more = self.folder / "evaluation.json"
+        write_json(EVALUATION, more)
+        self._run_workflow("evaluating", [*self.evaluation_files, more], lock, poll, output_dir=self.evaluation)
+        record = {
+            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "evaluation": self.evaluation_facts,
+            "weights_sha256": file_sha256(self.weights),
+            "versions": package_versions(),
+        }
+        write_json(record, self.record)
 
 
 def plan_runs(options: ComparisonOptions) -> list[Run]:
@@ -100,50 +112,44 @@ def plan_runs(options: ComparisonOptions) -> list[Run]:
         InputError: A config file is missing, or an override names no item of a bundle.
     """
     datalist_sha256 = file_sha256(options.dataset_dir / DATALIST_NAME)
-    configs = {method.name: method.config(options.overlay) for method in options.methods}
+    recipes = {method.name: _run_recipe(method, options) for method in options.methods}
+    epochs = {name: options.epochs or int(recipe.value("epochs")) for name, recipe in recipes.items()}
     folds = [None] if options.folds is None else range(1, options.folds + 1)
-    runs = []
-    for seed, fold, method in product(options.seeds, folds, options.methods):
-        config = configs[method.name]
-        check_overrides(options.overrides, config, method.name)
-        name = f"seed_{seed}" + ("" if fold is None else f"_fold_{fold}_of_{options.folds}")
-        runs.append(
-            Run(
-                method,
-                seed,
-                fold,
-                folder=options.output_dir / "runs" / method.name / name,
-                dataset_dir=options.dataset_dir if fold is None else fold_dir(options.output_dir, fold),
-                config_files=method.config_files(options.overlay),
-                evaluation_files=method.evaluation_files(options.evaluation_overlay),
-                config=_run_config(method, options, seed, fold, datalist_sha256),
-                epochs=options.epochs or int(config["epochs"]),
-            )
-        )
-    return runs
+    return [
+        _plan_run(options, method, recipes[method.name], epochs[method.name], seed, fold, datalist_sha256)
+        for seed, fold, method in product(options.seeds, folds, options.methods)
+    ]
 
 
-def _run_config(
-    method: Method, options: ComparisonOptions, seed: int, fold: int | None, datalist_sha256: str
-) -> dict[str, Any]:
-    return {
-        **method.overrides,
-        **({} if fold is None else FINAL_MODEL),
-        **options.overrides,
-        **({"epochs": options.epochs} if options.epochs else {}),
-        "seed": seed,
-        FACTS: {
-            "bundle": method.bundle.name,
-            **_hashes(method.config_files(options.overlay)),
-            f"sha256 of {DATALIST_NAME}": datalist_sha256,
-            "fold": fold,
-            "folds": options.folds,
-        },
-    }
+def _run_recipe(method: Method, options: ComparisonOptions) -> Recipe:
+    final_model: Mapping[str, str] = {} if options.folds is None else FINAL_MODEL
+    return method.recipe.extended([options.overlay] if options.overlay else [], {**final_model, **options.overrides})
 
 
-def _hashes(files: Sequence[Path]) -> dict[str, str]:
-    return {f"sha256 of {file.name}": file_sha256(file) for file in files}
+def _plan_run(
+    options: ComparisonOptions,
+    method: Method,
+    recipe: Recipe,
+    epochs: int,
+    seed: int,
+    fold: int | None,
+    datalist_sha256: str,
+) -> Run:
+    folder = f"seed_{seed}" + ("" if fold is None else f"_fold_{fold}_of_{options.folds}")
+    overlays = [options.evaluation_overlay] if options.evaluation_overlay else []
+    return Run(
+        name=f"{method.name}, seed {seed}" + ("" if fold is None else f", fold {fold}"),
+        recipe=recipe,
+        folder=options.output_dir / "runs" / method.name / folder,
+        dataset_dir=options.dataset_dir if fold is None else fold_dir(options.output_dir, fold),
+        epochs=epochs,
+        seed=seed,
+        # A fold's own datalist names the files by absolute paths, which may change.
+        facts={DATALIST_SHA256: datalist_sha256, "fold": fold, "folds": options.folds},
+        method=method,
+        fold=fold,
+        evaluation_files=recipe.files(EVALUATE, *overlays),
+    )
 
 
 def check_run(run: Run, retrain: bool) -> None:
@@ -151,22 +157,23 @@ def check_run(run: Run, retrain: bool) -> None:
 
     Args:
         run: The run.
-        retrain: Set aside a run of other options, so that it is trained anew.
+        retrain: Move a run of other options to another name, so that it is trained again.
 
     Raises:
         InputError: The run was started with other options, and ``retrain`` is not set.
+        StageBusy: The run is to be moved, and another process works on it.
     """
-    if not run.config_path.is_file() or not (run.last_state.is_file() or run.training_record.is_file()):
-        return
-    before = json.loads(run.config_path.read_text(encoding="utf-8"))
-    changed = changed_options(before, run.config, FACTS, shown=40)
-    if not changed:
-        return
-    if not retrain:
+    changed = run.changed_options()
+    if changed and not retrain:
         raise InputError(
-            f"{run.folder}: was run with other options ({'; '.join(changed)}); give those again, train it anew with "
+            f"{run.folder}: was run with other options ({'; '.join(changed)}); give those again, train it again with "
             "--retrain, or name another output folder"
         )
-    earlier = run.folder.with_name(f"earlier-{time.strftime('%Y%m%d-%H%M%S')}-{run.folder.name}")
-    os.rename(run.folder, earlier)
-    logger.info("%s: trained anew, since options have changed (%s); kept in %s", run.name, "; ".join(changed), earlier)
+    if not changed:
+        return
+    with run.lock():
+        if not run.changed_options():  # another process has moved it meanwhile
+            return
+        earlier = run.folder.with_name(f"earlier-{time.strftime('%Y%m%d-%H%M%S')}-{run.folder.name}")
+        os.rename(run.folder, earlier)
+    logger.info("%s: trained again, since options have changed (%s); kept in %s", run.name, "; ".join(changed), earlier)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from infnet_monai.transforms.window import lung_window
 TILE_INCHES = 2.8
 CAPTION_INCHES = 0.25
 OUTLINES = {"reference": "#3ddc4b", "prediction": "#ff3b30"}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -121,3 +123,18 @@ def _to_unit_range(image: ArrayLike) -> NDArray[np.float32]:
 def _height_over_width(tile: SlicePicture) -> float:
     height, width = np.shape(tile.image)
     return height * tile.spacing_mm[0] / (width * tile.spacing_mm[1])
+
+
+def choose_examples(cases: Sequence[T], count: int) -> list[T]:
+    """Choose cases evenly spread over a list, whatever was predicted for them.
+
+    Args:
+        cases: All cases, in the order of the list.
+        count: Number of cases to choose; all of them where there are fewer.
+
+    Example:
+        >>> choose_examples(["case 1", "case 2", "case 3", "case 4", "case 5"], 3)
+        ['case 1', 'case 3', 'case 5']
+    """
+    positions = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(int)
+    return [cases[position] for position in positions]

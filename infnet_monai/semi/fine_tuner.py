@@ -12,14 +12,13 @@ from monai.bundle import ConfigParser
 from monai.utils import set_determinism
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
-from infnet_monai.bundle.switches import switch
 from infnet_monai.data.slice_dataset import SliceDataset
 from infnet_monai.errors import InputError, unwrapped_input_errors
 from infnet_monai.networks.model_weights import load_model_weights
 
 __all__ = ["FineTuner"]
 
-# Of the trainer's handlers the one that changes a step; the others schedule, validate, save and report.
+# The one of the trainer's handlers that changes a step; the others schedule, validate, save and report.
 HANDLERS = [{"_target_": "infnet_monai.handlers.GradientClipping", "clip_value": "@clip_value"}]
 
 
@@ -28,9 +27,9 @@ class FineTuner:
 
     Args:
         parser: The bundle's ``train.json`` with what goes over it; its trainer's items are changed.
-        weights: Model to start from.
+        weights: File of the weights to start from.
         learning_rate: Constant learning rate.
-        iterations: Batches in each call of :meth:`run`.
+        iterations: Number of batches in each call of :meth:`run`.
 
     Attributes:
         network: The network, on its device.
@@ -44,7 +43,7 @@ class FineTuner:
             {
                 "pretrained": False,
                 "learning_rate": learning_rate,
-                "train#handlers": HANDLERS,
+                "train#trainer#train_handlers": HANDLERS,
                 "train#trainer#max_epochs": 1,
                 "train#trainer#epoch_length": iterations,
             }
@@ -55,12 +54,12 @@ class FineTuner:
             load_model_weights(self.network, weights)
             self._optimizer = parser.get_parsed_content("optimizer")
             self._labelled: SliceDataset = parser.get_parsed_content("train#dataset")
-            self._positive_only = bool(switch(parser.get_parsed_content("positive_only")))
+            self._positive_only: bool = parser.get_parsed_content("train#dataset#positive_only")
         self._parts: list[Dataset] = [self._labelled]
 
     @property
     def slices(self) -> int:
-        """Slices that are trained on."""
+        """Number of slices that are trained on."""
         return len(ConcatDataset(self._parts))
 
     def add(self, items: Sequence[Mapping[str, Any]]) -> None:
@@ -82,7 +81,7 @@ class FineTuner:
         """Train for the given number of iterations.
 
         Args:
-            seed: Of the order of slices and of their augmentation.
+            seed: Seed of the order of slices and of their augmentation.
 
         Returns:
             Mean loss.
@@ -93,7 +92,7 @@ class FineTuner:
         set_determinism(seed)
         augmentation: Any = self._labelled.slice_transform
         augmentation.set_random_state(seed)
-        # Objects instead of their configuration: the trainer is made anew, these go on.
+        # Objects instead of their configuration: the trainer is built again, these stay.
         self._parser.update(
             {"network": self.network, "optimizer": self._optimizer, "train#dataset": ConcatDataset(self._parts)}
         )
@@ -109,10 +108,10 @@ class FineTuner:
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a later process goes on from."""
+        """Return what a later process resumes from."""
         return {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from an earlier process; its items are to be added again."""
+        """Resume from an earlier process; its items are to be added again."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])

@@ -21,14 +21,14 @@ class LabelPredictor:
 
     Args:
         parser: The bundle's ``train.json`` with what goes over it.
-        threshold: Probabilities of at least this are lesion.
+        threshold: Probability from which a pixel is lesion.
     """
 
     def __init__(self, parser: ConfigParser, threshold: float = 0.5):
         self.threshold = threshold
         self.device = torch.device(parser.get_parsed_content("device"))
         self._inferer = parser.get_parsed_content("validate#inferer")
-        # Those of training, since validation's insist on a true label.
+        # Those of training, since validation's insist on a reference mask.
         deterministic = parser.get_parsed_content("train#preprocessing").transforms
         self._preprocessing = Compose([*deterministic, *parser.get_parsed_content("normalization")])
         self._restoring = Compose(
@@ -42,9 +42,9 @@ class LabelPredictor:
         """Segment one picture.
 
         Args:
-            network: The network; left in eval mode.
+            network: Network to predict with; left in eval mode.
             picture: Path of the picture.
-            axes: Where its rows and columns run to.
+            axes: Directions that its rows and columns run to, e.g. ``PL``.
 
         Returns:
             Lesion mask ``(rows, columns)`` of the picture.

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infnet_monai.comparison.examples import choose_examples
 from infnet_monai.files import atomic_write
-from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
+from infnet_monai.reporting.contact_sheet import SlicePicture, choose_examples, draw_contact_sheet
 from infnet_monai.transforms.load import load_upright
 from infnet_monai.transforms.window import lung_window
 
@@ -23,9 +22,9 @@ def draw_label_sheet(groups: Sequence[Sequence[Mapping[str, Any]]], path: Path, 
     """Draw the first slice of groups evenly spread over the rounds, upright, its pseudo label outlined.
 
     Args:
-        groups: Labelled groups of items in the order of the rounds.
-        path: Of the PNG.
-        intensity: What the pictures' numbers are, see :func:`infnet_monai.transforms.lung_window`.
+        groups: Groups of items, each with its pseudo label, in the order of the rounds.
+        path: PNG file to write.
+        intensity: Kind of the pictures' intensities, see :func:`infnet_monai.transforms.lung_window`.
 
     Returns:
         The path.

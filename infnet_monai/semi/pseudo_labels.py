@@ -1,4 +1,4 @@
-"""Pseudo labels as files: pictures beside a `dataset.json` that a bundle trains on."""
+"""Pseudo labels as files: pictures beside a ``dataset.json`` that a bundle trains on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from infnet_monai.data.datalist import DATALIST_NAME, load_datalist
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write, file_sha256, write_json
 
-__all__ = ["LESION_VALUE", "check_lesions", "hash_labels", "pseudo_item", "write_label", "write_pseudo_datalist"]
+__all__ = [
+    "LABELS_DIR",
+    "LESION_VALUE",
+    "check_lesions",
+    "hash_labels",
+    "pseudo_item",
+    "write_label",
+    "write_pseudo_datalist",
+]
 
 # White, so that a viewer shows it.
 LESION_VALUE = 255
@@ -23,11 +31,11 @@ LABELS_DIR = "labels"
 
 
 def pseudo_item(picture: Path, axes: str, output_dir: Path) -> dict[str, Any]:
-    """Datalist item of a picture and its pseudo label, by absolute paths.
+    """Return the datalist item of a picture and its pseudo label, by absolute paths.
 
     Args:
-        picture: The unlabelled slice.
-        axes: Where its rows and columns run to.
+        picture: Path of the unlabelled slice.
+        axes: Directions that its rows and columns run to, e.g. ``PL``.
         output_dir: Folder of the propagation.
     """
     label = output_dir.resolve() / LABELS_DIR / f"{picture.stem}.png"
@@ -44,7 +52,7 @@ def write_pseudo_datalist(items: Sequence[Mapping[str, Any]], labelled_dir: str 
     """Write the ``dataset.json`` of the pseudo labels: they are for training, the labelled data for validation.
 
     Args:
-        items: Those that have their label, of :func:`pseudo_item`.
+        items: Items that have their label, of :func:`pseudo_item`.
         labelled_dir: Folder that holds the ``dataset.json`` of the labelled data.
         output_dir: Folder of the propagation.
 
@@ -81,7 +89,7 @@ def check_lesions(items: Sequence[Mapping[str, Any]]) -> None:
 
 
 def hash_labels(items: Sequence[Mapping[str, Any]]) -> str:
-    """SHA-256 over all pseudo labels.
+    """Return the SHA-256 over all pseudo labels.
 
     Raises:
         InputError: A label is not there any more.
@@ -95,6 +103,6 @@ def hash_labels(items: Sequence[Mapping[str, Any]]) -> str:
 def _existing(item: Mapping[str, Any]) -> Path:
     path = Path(item["label"])
     if not path.is_file():
-        remedy = f"restore it, or remove {path.parents[1] / 'rounds'} to label all slices anew"
+        remedy = f"restore it, or remove {path.parents[1] / 'rounds'} to label all slices again"
         raise InputError(f"{path}: no such pseudo label; {remedy}")
     return path

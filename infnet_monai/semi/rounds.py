@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from monai.bundle import ConfigParser
 
+from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
-from infnet_monai.files import atomic_write, write_json
+from infnet_monai.files import atomic_write, file_sha256, write_json
 from infnet_monai.handlers.checkpoints import save_atomically
 from infnet_monai.run_record import package_versions
 from infnet_monai.semi.fine_tuner import FineTuner
 from infnet_monai.semi.label_predictor import LabelPredictor
 from infnet_monai.semi.label_sheet import draw_label_sheet
 from infnet_monai.semi.options import PropagationOptions
-from infnet_monai.semi.pseudo_labels import write_label, write_pseudo_datalist
-from infnet_monai.training.claim import FACTS
+from infnet_monai.semi.pseudo_labels import LABELS_DIR, write_label, write_pseudo_datalist
+from infnet_monai.training.bundle_training import DATALIST_SHA256
+from infnet_monai.training.claim import FACTS, claim_options, discard_drafts, read_record, wait_for_lock
 from infnet_monai.training.progress import stage_bar
 
 __all__ = ["Rounds", "complete_rounds"]
@@ -39,25 +40,23 @@ class Rounds:
     """What the rounds work on, and where.
 
     Args:
-        options: Of the propagation.
+        options: Options of the propagation.
         groups: Items of each round, of :func:`infnet_monai.semi.pseudo_labels.pseudo_item`.
         weights: Model to start from.
-        config: Config items that differ from the bundle's, with facts under ``semi``.
     """
 
     options: PropagationOptions
     groups: Sequence[Sequence[Mapping[str, Any]]]
     weights: Path
-    config: Mapping[str, Any]
 
     @property
     def folder(self) -> Path:
-        """Holds state, model and record."""
+        """Folder of state, model and record."""
         return self.options.output_dir / "rounds"
 
     @property
     def state(self) -> Path:
-        """What interrupted rounds go on from."""
+        """State that interrupted rounds resume from."""
         return self.folder / "state.pth"
 
     @property
@@ -67,27 +66,58 @@ class Rounds:
 
     @property
     def record(self) -> Path:
-        """Written once all slices are labelled."""
+        """Record that is written once all slices are labelled."""
         return self.folder / "finished.json"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Config items that differ from the bundle's files, and under ``facts`` what else must stay the same."""
+        options = self.options
+        facts = {
+            "bundle": options.recipe.name,
+            **options.recipe.hashes(),
+            DATALIST_SHA256: file_sha256(options.dataset_dir / DATALIST_NAME),
+            "weights_sha256": file_sha256(self.weights),
+            "group_size": options.group_size,
+            "iterations": options.iterations,
+            "round_learning_rate": options.rate_of_rounds(),
+            "threshold": options.threshold,
+            "groups": [[Path(item["image"]).name for item in group] for group in self.groups],
+            "axes": [item["axes"] for group in self.groups for item in group],
+            "pictures_sha256": [file_sha256(item["image"]) for group in self.groups for item in group],
+        }
+        return {**options.recipe.overrides, "seed": options.seed, FACTS: facts}
 
 
 def complete_rounds(rounds: Rounds) -> None:
-    """Label all slices, unless that has been done; interrupted rounds go on from the state last saved.
+    """Label all slices, unless that has been done; interrupted rounds resume from the state last saved.
 
     The state is saved every two minutes. What was labelled after it is labelled again, the same way: order, shuffling
-    and augmentation of each round follow from the seed.
+    and augmentation of each round follow from the seed and the round's number.
 
     Args:
         rounds: What to work on.
 
     Raises:
-        InputError: Weights, data or state cannot be used, or the loss is not finite.
+        InputError: The rounds were started with other options, weights, data or state cannot be used, or the loss is
+            not finite.
     """
-    if rounds.record.is_file():
-        logger.info("%s: finished before.", TITLE)
-        return
+    with wait_for_lock(rounds.folder.with_name(f".{rounds.folder.name}.lock"), TITLE):
+        finished_before = read_record(rounds.record) is not None
+        claim_options(rounds.folder, rounds.config, finished_before or rounds.state.is_file())
+        discard_drafts(rounds.folder)
+        discard_drafts(rounds.options.output_dir / LABELS_DIR)
+        if finished_before:
+            logger.info("%s: finished before.", TITLE)
+        else:
+            _work(rounds)
+            write_json({"rounds": len(rounds.groups), "versions": package_versions()}, rounds.record)
+        rounds.state.unlink(missing_ok=True)
+
+
+def _work(rounds: Rounds) -> None:
     options = rounds.options
-    parser = _read_bundle(rounds)
+    parser = options.recipe.parser(dataset_dir=str(options.dataset_dir), seed=options.seed)
     tuner = FineTuner(parser, rounds.weights, options.rate_of_rounds(), options.iterations)
     predictor = LabelPredictor(parser, options.threshold)
     table = _restore(rounds, tuner)
@@ -100,17 +130,6 @@ def complete_rounds(rounds: Rounds) -> None:
                 saved_s = time.monotonic()
             bar.update()
     save_atomically(tuner.network.state_dict(), rounds.model)
-    write_json({"rounds": len(rounds.groups), "versions": package_versions()}, rounds.record)
-    rounds.state.unlink(missing_ok=True)
-
-
-def _read_bundle(rounds: Rounds) -> ConfigParser:
-    method = rounds.options.method
-    files = [str(file) for file in method.config_files(rounds.options.overlay)]
-    parser = ConfigParser(ConfigParser.load_config_files(files))
-    places = {"bundle_root": str(method.bundle), "dataset_dir": str(rounds.options.dataset_dir)}
-    parser.update(places | {name: value for name, value in rounds.config.items() if name != FACTS})
-    return parser
 
 
 def _one_round(
@@ -122,18 +141,18 @@ def _one_round(
 ) -> dict[str, float]:
     """Label a group and train on; return the row of the table."""
     started_s = time.monotonic()
-    shares = []
+    fractions = []
     for item in group:
         mask = predictor.predict(tuner.network, item["image"], item["axes"])
         write_label(mask, item["label"])
-        shares.append(float(mask.mean()))
+        fractions.append(float(mask.mean()))
     tuner.add(group)
     loss = tuner.run(options.seed + number)
     return {
         "round": number,
         "labelled": len(group),
-        "without_lesion": shares.count(0.0),
-        "lesion_percent": 100 * float(np.mean(shares)),
+        "without_lesion": fractions.count(0.0),
+        "lesion_percent": 100 * float(np.mean(fractions)),
         "trained_on": tuner.slices,
         "loss": loss,
         "seconds": time.monotonic() - started_s,
@@ -146,12 +165,12 @@ def _save(rounds: Rounds, tuner: FineTuner, table: Sequence[Mapping[str, float]]
     write_pseudo_datalist([item for group in groups for item in group], options.dataset_dir, options.output_dir)
     with atomic_write(options.output_dir / "rounds.csv") as draft:
         pd.DataFrame(table).round(5).to_csv(draft, index=False)
-    draw_label_sheet(groups, options.output_dir / "contact_sheet.png", options.bundle_value("intensity"))
+    draw_label_sheet(groups, options.output_dir / "contact_sheet.png", options.recipe.value("intensity"))
     save_atomically({"table": list(table), **tuner.state_dict()}, rounds.state)
 
 
 def _restore(rounds: Rounds, tuner: FineTuner) -> list[dict[str, float]]:
-    """Go on from the saved state, where there is one; return the rows of the rounds done."""
+    """Resume from the saved state, where there is one; return the rows of the rounds done."""
     if not rounds.state.is_file():
         return []
     try:
@@ -160,9 +179,9 @@ def _restore(rounds: Rounds, tuner: FineTuner) -> list[dict[str, float]]:
         table: list[dict[str, float]] = list(state["table"])
     except Exception as error:  # unpickling raises whatever the damaged bytes lead to
         raise InputError(
-            f"{rounds.state}: cannot be gone on from ({type(error).__name__}); remove {rounds.folder} to start the "
-            "rounds anew"
+            f"{rounds.state}: cannot be resumed from ({type(error).__name__}); remove {rounds.folder} to start the "
+            "rounds again"
         ) from error
     tuner.add([item for group in rounds.groups[: len(table)] for item in group])
-    logger.info("%s: going on after round %d of %d.", TITLE, len(table), len(rounds.groups))
+    logger.info("%s: resuming after round %d of %d.", TITLE, len(table), len(rounds.groups))
     return table

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def labelled_items(dataset_dir: str | Path) -> list[dict[str, Any]]:
-    """Items of all sections of a data set.
+    """Return the items of all sections of a data set.
 
     Raises:
         InputError: There is no data set, or no training or validation section, which every training wants.
@@ -32,7 +32,7 @@ def labelled_items(dataset_dir: str | Path) -> list[dict[str, Any]]:
 
 
 def find_unlabelled(folder: str | Path) -> list[Path]:
-    """List the pictures of a folder in natural order of their names; other files are passed over.
+    """List the pictures of a folder in natural order of their names; other files are ignored.
 
     Raises:
         InputError: There is no such folder, it holds no picture, or two pictures differ in nothing but the suffix.
@@ -47,7 +47,9 @@ def find_unlabelled(folder: str | Path) -> list[Path]:
     paths.sort(key=lambda path: natural_key(path.name))
     first_with: dict[str, Path] = {}
     for path in paths:
-        twin = first_with.setdefault(path.stem.lower(), path)  # some file systems do not tell upper from lower case
+        twin = first_with.setdefault(
+            path.stem.lower(), path
+        )  # some file systems do not distinguish upper from lower case
         if twin is not path:
             raise InputError(f"{path}: has the name of {twin.name}, so their labels would, too; rename one of them")
     return paths
@@ -61,7 +63,7 @@ def check_unlabelled(
     Args:
         items: The slices: ``image``, the path of a picture, and ``axes``, where its rows and columns run to.
         labelled: Items of the labelled data.
-        intensity: What their numbers are, see :func:`infnet_monai.transforms.lung_window`.
+        intensity: Kind of their intensities, see :func:`infnet_monai.transforms.lung_window`.
 
     Raises:
         InputError: Pictures cannot be used, one line each: damaged, intensities of an unknown kind, or the same file
@@ -93,8 +95,8 @@ def deal_groups(items: Sequence[T], group_size: int, seed: int = 0) -> list[list
 
     Args:
         items: Unlabelled slices.
-        group_size: Slices in a group (K in the paper).
-        seed: The same seed gives the same groups.
+        group_size: Number of slices in a group (K in the paper).
+        seed: Seed of the shuffling; the same seed gives the same groups.
 
     Example:
         >>> deal_groups("abcde", 2)

@@ -9,18 +9,22 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["bundle_command", "last_words", "run_child"]
+__all__ = ["WorkflowFailed", "bundle_command", "last_words", "run_child", "run_workflow"]
 
 POLL_S = 1.0
 GRACE_S = 30.0
 
 
+class WorkflowFailed(RuntimeError):
+    """The process of a bundle's workflow ended with an error."""
+
+
 def bundle_command(run_id: str, config_files: Sequence[Path], **items: object) -> list[str]:
-    """Command that runs a bundle's workflow.
+    """Return the command that runs a bundle's workflow.
 
     Args:
-        run_id: ``training`` or ``evaluating``.
-        config_files: The later over the earlier.
+        run_id: Name of the workflow: ``training`` or ``evaluating``.
+        config_files: Config files, the later over the earlier.
         **items: Config items that go over all files.
 
     Example:
@@ -41,15 +45,28 @@ def bundle_command(run_id: str, config_files: Sequence[Path], **items: object) -
     return command
 
 
-def run_child(command: Sequence[str], log: Path, poll: Callable[[], None] = lambda: None) -> int:
+def run_workflow(command: Sequence[str], log: Path, poll: Callable[[], None], lock: int) -> None:
+    """Run a bundle's workflow to its end, see :func:`run_child`.
+
+    Raises:
+        WorkflowFailed: It ended with another status than 0; the message is the last line and the log's path.
+    """
+    status = run_child(command, log, poll, lock)
+    if status != 0:
+        raise WorkflowFailed(f"ended with status {status}: {last_words(log)} (log: {log})")
+
+
+def run_child(command: Sequence[str], log: Path, poll: Callable[[], None], lock: int) -> int:
     """Run a command to its end, its output appended to a log.
 
-    A process of its own gives its memory back when it ends, and what kills it does not end the comparison.
+    A process of its own gives its memory back when it ends, and what kills it does not end its parent. It is in a
+    session of its own, too: the Ctrl-C of a terminal reaches the parent alone, which then ends the child by SIGTERM.
 
     Args:
         command: Program and arguments.
         log: File that gets the command and its output, without progress bars.
-        poll: Called about once a second.
+        poll: Function that is called about once a second.
+        lock: File descriptor of a lock that the child holds as well, so that a killed parent does not free it.
 
     Returns:
         The exit status. When this process is interrupted, so is the child.
@@ -59,7 +76,13 @@ def run_child(command: Sequence[str], log: Path, poll: Callable[[], None] = lamb
         stream.write(f"\n$ {shlex.join(command)}\n")
         stream.flush()
         child = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=os.environ | {"TQDM_DISABLE": "1"}
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"TQDM_DISABLE": "1"},
+            pass_fds=[lock],
+            start_new_session=True,
         )
         try:
             while True:
@@ -67,28 +90,26 @@ def run_child(command: Sequence[str], log: Path, poll: Callable[[], None] = lamb
                     return child.wait(POLL_S)
                 except subprocess.TimeoutExpired:
                     poll()
-        except BaseException as error:
-            _end(child, by_terminal=isinstance(error, KeyboardInterrupt))
+        except BaseException:
+            _end(child)
             raise
 
 
-def _end(child: subprocess.Popen, by_terminal: bool) -> None:
-    """End the child; its state is written whole or not at all, so that it can go on from its last complete epoch.
-
-    A terminal's Ctrl-C has reached it already.
-    """
-    if not by_terminal:
-        child.terminate()
+def _end(child: subprocess.Popen) -> None:
+    """End the child, which writes its state whole or not at all; at once when this process is interrupted again."""
+    child.terminate()
     try:
         child.wait(GRACE_S)
     except subprocess.TimeoutExpired:
+        pass
+    finally:
         child.kill()
         child.wait()
 
 
 def last_words(log: Path) -> str:
-    """The reason for a failure: what the last command of a log wrote after "Error:", or else its last line."""
+    """Return the reason for a failure: what the last command of a log wrote after "Error:", or else its last line."""
     output = log.read_text(encoding="utf-8", errors="replace").rpartition("\n$ ")[2]
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    _command, *lines = (line.strip() for line in output.splitlines() if line.strip())
     errors = [line for line in lines if line.startswith("Error: ")]
-    return (errors or lines)[-1].removeprefix("Error: ")
+    return (errors or lines or ["it wrote nothing"])[-1].removeprefix("Error: ")

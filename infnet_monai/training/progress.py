@@ -17,9 +17,9 @@ def stage_bar(title: str, total: int, done: int, unit: str, disable: bool = Fals
 
     Args:
         title: Name of the stage.
-        total: Steps of the whole stage.
-        done: Steps that an earlier process has done.
-        unit: What a step is.
+        total: Number of steps of the whole stage.
+        done: Number of steps that an earlier process has done.
+        unit: Name of a step.
         disable: Show nothing.
     """
     interval_s = TERMINAL_INTERVAL_S if sys.stderr.isatty() else LOG_INTERVAL_S

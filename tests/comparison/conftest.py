@@ -1,12 +1,7 @@
-from pathlib import Path
-
 import pytest
 from written_runs import FakeBundles
 
-from infnet_monai.comparison.options import ComparisonOptions
-from infnet_monai.training.methods import find_methods
-
-BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
+from infnet_monai.comparison.options import ComparisonOptions, find_methods
 
 
 @pytest.fixture
@@ -14,7 +9,7 @@ def options(tiny_dataset, tmp_path):
     """Make the options of a comparison of two bundles."""
 
     def make(**changes):
-        methods = find_methods(changes.pop("bundles", ["vgg16", "efficientnet_lite0"]), [], BUNDLES_DIR)
+        methods = find_methods(changes.pop("bundles", ["vgg16", "efficientnet_lite0"]), [])
         settings = {"dataset_dir": tiny_dataset, "output_dir": tmp_path / "out", "methods": methods, "epochs": 2}
         return ComparisonOptions(**settings | changes)
 
@@ -25,5 +20,5 @@ def options(tiny_dataset, tmp_path):
 def fake_bundles(monkeypatch):
     """Child processes that train nothing."""
     fake = FakeBundles()
-    monkeypatch.setattr("infnet_monai.comparison.runs.run_child", fake)
+    monkeypatch.setattr("infnet_monai.training.child.run_child", fake)
     return fake

@@ -1,5 +1,4 @@
 import logging
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,11 +7,9 @@ from monai.bundle import ConfigWorkflow
 
 from infnet_monai.comparison import baselines
 from infnet_monai.comparison.baselines import BASELINES, FirstMap, baseline_overrides, flexible_unet
+from infnet_monai.comparison.options import find_methods
 from infnet_monai.errors import InputError
 from infnet_monai.files import write_json
-from infnet_monai.training.methods import find_methods
-
-BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
 
 
 @pytest.fixture
@@ -30,12 +27,12 @@ def no_hub(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", list(BASELINES))
 def test_trains_and_evaluates_by_a_bundles_recipe(name, tiny_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.excepthook", None)
-    (method,) = find_methods([], [name], BUNDLES_DIR)
+    (method,) = find_methods([], [name])
     small = {"image_size": [32, 32], "amp": False, "batch_size": 4, "epochs": 1, "lung_crop": False}
-    write_json({**method.overrides, **small}, tmp_path / "config.json")
-    files = [*method.config_files(), tmp_path / "config.json"]
+    write_json({**method.recipe.overrides, **small}, tmp_path / "config.json")
+    files = [*method.recipe.config_files(), tmp_path / "config.json"]
     places = {"dataset_dir": str(tiny_dataset), "ckpt_dir": str(tmp_path / "models")}
-    for added, output in (([], "training"), ([method.bundle / "configs" / "evaluate.json"], "test")):
+    for added, output in (([], "training"), (method.recipe.files("evaluate.json"), "test")):
         workflow = ConfigWorkflow(
             [str(file) for file in (*files, *added)], output_dir=str(tmp_path / output), logging_file=False, **places
         )

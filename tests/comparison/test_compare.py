@@ -1,14 +1,14 @@
 import json
 import logging
+from contextlib import ExitStack
 
 import pytest
-from filelock import FileLock
 
 from infnet_monai.comparison.compare import compare
 from infnet_monai.comparison.plan import plan_runs
-from infnet_monai.comparison.runs import complete_run
 from infnet_monai.errors import InputError
-from infnet_monai.training.output_folder import claim_output_dir
+from infnet_monai.stage import hold_lock
+from infnet_monai.training.claim import claim_output_dir
 
 FILES = {"table.md", "table.tex", "table.csv", "runs.csv", "index.html"}
 PICTURES = {"learning_curves.png", "figure5_examples.png", "figure6_masks.png"}
@@ -37,19 +37,20 @@ def test_run_of_another_process_comes_last_and_is_done_once(
     caplog.set_level(logging.INFO)
     vgg16, _ = plan_runs(options())
     claim_output_dir(options().output_dir, "comparison", "made by the other process")
-    vgg16.folder.mkdir(parents=True)
-    other_process = FileLock(vgg16.lock)
-    other_process.acquire()
+    other_process = ExitStack()
+    other_locks = [other_process.enter_context(hold_lock(vgg16.lock_path))]
 
     def run_child_and_end_the_other(*arguments):
-        if other_process.is_locked:
-            other_process.release()
+        if other_locks:
+            lock = other_locks.pop()
             if it_finishes:
-                complete_run(vgg16, lambda: None)
+                vgg16.train_and_evaluate(lock)
+            other_process.close()
         return fake_bundles(*arguments)
 
-    monkeypatch.setattr("infnet_monai.comparison.runs.run_child", run_child_and_end_the_other)
-    assert compare(options()).problems == {}
+    monkeypatch.setattr("infnet_monai.training.child.run_child", run_child_and_end_the_other)
+    with other_process:
+        assert compare(options()).problems == {}
     assert len(fake_bundles.commands) == 4
     assert "infnet_vgg16, seed 0: waiting for the process that works on it." in caplog.text
     assert caplog.text.index("infnet_efficientnet_lite0, seed 0: Dice") < caplog.text.index(
@@ -121,3 +122,34 @@ def test_somebody_elses_folder_is_left_alone(options, fake_bundles):
         compare(options())
     assert (folder / "table.md").read_text() == "mine"
     assert fake_bundles.commands == []
+
+
+@pytest.mark.parametrize("name", ["finished.json", "test/summary.json", "training/run.json"])
+@pytest.mark.parametrize("content", ["", '{"evaluation": '])
+def test_damaged_records_are_written_again(options, fake_bundles, name, content):
+    compare(options())
+    table = (options().output_dir / "table.md").read_text()
+    (options().output_dir / "runs" / "infnet_vgg16" / "seed_0" / name).write_text(content)
+    fake_bundles.commands.clear()
+    assert compare(options()).problems == {}
+    assert len(fake_bundles.commands) == (2 if name == "training/run.json" else 1)
+    assert (options().output_dir / "table.md").read_text() == table
+
+
+def test_damaged_learning_curve_is_one_line_and_ends_nothing(options, fake_bundles):
+    compare(options())
+    (options().output_dir / "runs" / "infnet_vgg16" / "seed_0" / "training" / "metrics.csv").write_text("")
+    problems = compare(options()).problems
+    assert list(problems) == ["infnet_vgg16, seed 0"]
+    assert "metrics.csv: missing or damaged; remove" in problems["infnet_vgg16, seed 0"]
+    assert "infnet_efficientnet_lite0 | here |" in (options().output_dir / "table.md").read_text()
+
+
+def test_retraining_waits_for_no_process_and_moves_nothing_of_its_run(options, fake_bundles):
+    compare(options())
+    run, _ = plan_runs(options())
+    with hold_lock(run.lock_path), pytest.raises(InputError, match="another process works there"):
+        compare(options(epochs=5, retrain=True))
+    assert run.finished
+    assert compare(options(epochs=5, retrain=True)).problems == {}
+    assert len(list(run.folder.parent.glob("earlier-*-seed_0"))) == 1

@@ -9,7 +9,7 @@ from monai.bundle import ConfigWorkflow
 from PIL import Image
 
 from infnet_monai.comparison.examples import load_example
-from infnet_monai.comparison.runs import EVALUATION
+from infnet_monai.comparison.plan import EVALUATION
 from infnet_monai.files import write_json
 from infnet_monai.preparation.prepare import prepare_dataset
 
@@ -70,9 +70,9 @@ def test_training_sees_upright_masks_and_the_edges_of_the_files(workflow, datase
 def test_evaluation_and_pictures_are_upright_at_the_slices_own_size(workflow, dataset, tmp_path):
     workflow.run()
     example = load_example(tmp_path / "test" / "examples" / "3.npz")
-    truth = stored(dataset, "GT", "3").T
-    assert np.array_equal(example.reference, truth)
-    assert example.prediction.shape == truth.shape == (50, 70)
+    reference = stored(dataset, "GT", "3").T
+    assert np.array_equal(example.reference, reference)
+    assert example.prediction.shape == reference.shape == (50, 70)
     assert np.array_equal(example.image, np.asarray(Image.open(dataset / "Imgs" / "3.png")).T)
     slices = pd.read_csv(tmp_path / "test" / "slices.csv")
     assert slices["case"].astype(str).tolist() == ["3"]

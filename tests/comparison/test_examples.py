@@ -1,13 +1,12 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 import torch
 from ignite.engine import Engine
 from PIL import Image
 from tiny_cases import write_case
 
-from infnet_monai.comparison.examples import ExampleMasks, choose_examples, load_example
+from infnet_monai.comparison.examples import ExampleMasks, load_example
 from infnet_monai.transforms.load import load_upright
 
 
@@ -52,8 +51,3 @@ def test_cases_without_lesion_are_left_out(tmp_path):
     path = tmp_path / "images" / "case_1.nii.gz"
     empty = torch.zeros(load_upright(path).shape)
     assert not keep(tmp_path, path, empty, empty).exists()
-
-
-@pytest.mark.parametrize(("count", "expected"), [(1, [0]), (2, [0, 9]), (4, [0, 3, 6, 9]), (20, list(range(10)))])
-def test_examples_are_spread_over_the_list(count, expected):
-    assert choose_examples(list(range(10)), count) == expected

@@ -26,8 +26,8 @@ def test_all_methods_have_their_first_seed_and_fold_before_the_next(options):
 
 def test_config_holds_what_differs_from_the_bundle(options):
     run, _ = plan_runs(options(overrides={"image_size": [8, 8]}, seeds=(7,)))
-    facts = run.config["comparison"]
-    assert {name: run.config[name] for name in run.config if name != "comparison"} == {
+    facts = run.config["facts"]
+    assert {name: run.config[name] for name in run.config if name != "facts"} == {
         "image_size": [8, 8],
         "epochs": 2,
         "seed": 7,

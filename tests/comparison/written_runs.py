@@ -48,7 +48,7 @@ class FakeBundles:
         self.broken = set()
         self.values = {}
 
-    def __call__(self, command, log, poll):
+    def __call__(self, command, log, poll, lock):
         self.commands.append(command)
         folder = log.parent
         method = folder.parent.name

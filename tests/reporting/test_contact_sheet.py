@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
+from infnet_monai.reporting.contact_sheet import SlicePicture, choose_examples, draw_contact_sheet
 
 
 def read(path):
@@ -84,3 +84,8 @@ def test_tiles_fill_rows_of_the_given_width(tmp_path):
 def test_no_slices_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="at least one slice"):
         draw_contact_sheet([], tmp_path / "sheet.png")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, [0]), (2, [0, 9]), (4, [0, 3, 6, 9]), (20, list(range(10)))])
+def test_examples_are_spread_over_the_list(count, expected):
+    assert choose_examples(list(range(10)), count) == expected

@@ -1,12 +1,8 @@
-from pathlib import Path
-
 import pytest
 from tiny_semi import TINY, write_labelled, write_pictures, write_weights
 
 from infnet_monai.semi.options import PropagationOptions
-from infnet_monai.training.methods import find_methods
-
-BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
+from infnet_monai.training import Recipe
 
 
 @pytest.fixture
@@ -15,16 +11,15 @@ def options(tmp_path):
     labelled, unlabelled = write_labelled(tmp_path / "labelled"), write_pictures(tmp_path / "unlabelled")
     weights = write_weights(tmp_path / "model.pt")
 
-    def make(**changes):
+    def make(overrides=TINY, overlays=(), **changes):
         settings = {
             "dataset_dir": labelled,
             "unlabelled_dir": unlabelled,
             "output_dir": tmp_path / "out",
-            "method": find_methods(["efficientnet_lite0"], [], BUNDLES_DIR)[0],
+            "recipe": Recipe.find("efficientnet_lite0", overlays, overrides),
             "weights": weights,
             "group_size": 2,
             "iterations": 3,
-            "overrides": TINY,
         }
         return PropagationOptions(**settings | changes)
 

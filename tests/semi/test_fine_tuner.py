@@ -2,8 +2,7 @@ import copy
 
 import pytest
 import torch
-from monai.bundle import ConfigParser
-from tiny_semi import TINY, BrightnessNetwork, slice_with_lesion
+from tiny_semi import BrightnessNetwork, slice_with_lesion
 
 from infnet_monai.errors import InputError
 from infnet_monai.semi.fine_tuner import FineTuner
@@ -15,9 +14,8 @@ def make_tuner(options):
     """Make a tuner of the three labelled training slices."""
 
     def make(weights=None, rate=0.1, **changes):
-        files = [str(file) for file in options().method.config_files()]
-        parser = ConfigParser(ConfigParser.load_config_files(files))
-        parser.update({"dataset_dir": str(options().dataset_dir), **TINY, "batch_size": 2, **changes})
+        items = {"dataset_dir": str(options().dataset_dir), "batch_size": 2, **changes}
+        parser = options().recipe.parser(**items)
         return FineTuner(parser, weights or options().weights, rate, iterations=5)
 
     return make
@@ -58,7 +56,7 @@ def test_only_slices_with_lesion_are_added_where_the_bundle_says_so(make_tuner, 
     assert (tuner.slices, of_all.slices) == (4, 6)
 
 
-def test_goes_on_exactly_where_another_stopped(make_tuner, items):
+def test_resumes_exactly_where_another_stopped(make_tuner, items):
     one, two = make_tuner(), make_tuner()
     one.run(1)
     two.load_state_dict(copy.deepcopy(one.state_dict()))  # torch's optimisers share what they are given

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from monai.bundle import ConfigParser
 from PIL import Image
-from tiny_semi import TINY, BrightnessNetwork
+from tiny_semi import BrightnessNetwork
 
 from infnet_monai.errors import InputError
 from infnet_monai.semi.label_predictor import LabelPredictor
@@ -12,9 +11,7 @@ from infnet_monai.semi.pseudo_labels import write_label
 @pytest.fixture
 def make_predictor(options):
     def make(threshold=0.5):
-        parser = ConfigParser(ConfigParser.load_config_files([str(options().method.config_files()[0])]))
-        parser.update({"bundle_root": str(options().method.bundle), **TINY})
-        return LabelPredictor(parser, threshold)
+        return LabelPredictor(options().recipe.parser(), threshold)
 
     return make
 

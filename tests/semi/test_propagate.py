@@ -17,7 +17,7 @@ def trainings(monkeypatch):
     """Folders and commands of the child processes, which leave an untrained model behind."""
     seen = []
 
-    def run_child(command, log, poll):
+    def run_child(command, log, poll, lock):
         folder = log.parent
         seen.append((folder.name, command))
         for name in ("models", "training"):
@@ -26,7 +26,7 @@ def trainings(monkeypatch):
         (folder / "training" / "run.json").write_text("{}")
         return 0
 
-    monkeypatch.setattr("infnet_monai.training.bundle_training.run_child", run_child)
+    monkeypatch.setattr("infnet_monai.training.child.run_child", run_child)
     return seen
 
 

@@ -1,7 +1,8 @@
 import pytest
 
 from infnet_monai.errors import InputError
-from infnet_monai.semi.options import parse_bundle_overrides
+from infnet_monai.semi.options import SET_HERE
+from infnet_monai.training import parse_overrides
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ from infnet_monai.semi.options import parse_bundle_overrides
         ({"fine_tune_learning_rate": float("nan")}, "fine_tune_learning_rate nan"),
         ({"threshold": 1.0}, "threshold 1: expected a probability"),
         ({"overrides": {"imag_size": [8, 8]}}, "did you mean image_size"),
-        ({"overlay": "none.json"}, r"none\.json: no such file"),
+        ({"overlays": ["none.json"]}, r"none\.json: no such file"),
     ],
 )
 def test_impossible_options(options, changes, message):
@@ -29,7 +30,7 @@ def test_values_are_those_of_the_bundle_unless_given(options):
     assert options(overrides={}).rate_of_rounds() == pytest.approx(1e-5)
     assert options(overrides={"learning_rate": 0.3}).rate_of_rounds() == pytest.approx(0.03)
     assert options(round_learning_rate=0.2).rate_of_rounds() == 0.2
-    assert options(overrides={}, overlay="train_best.json").rate_of_rounds() == pytest.approx(1e-4)
+    assert options(overrides={}, overlays=["train_best.json"]).rate_of_rounds() == pytest.approx(1e-4)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +45,4 @@ def test_values_are_those_of_the_bundle_unless_given(options):
 )
 def test_wrong_overrides(pair, message):
     with pytest.raises(InputError, match=message):
-        parse_bundle_overrides(["amp=false", pair])
+        parse_overrides(["amp=false", pair], SET_HERE)

@@ -1,5 +1,8 @@
 import json
+import logging
 import math
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from infnet_monai.semi.fine_tuner import FineTuner
 from infnet_monai.semi.pseudo_labels import pseudo_item
 from infnet_monai.semi.rounds import Rounds, complete_rounds
 from infnet_monai.semi.unlabelled import deal_groups, find_unlabelled
+from infnet_monai.stage import hold_lock
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def make_rounds(options, tmp_path):
         settings = options(output_dir=tmp_path / name, **changes)
         items = [pseudo_item(path, "LP", settings.output_dir) for path in find_unlabelled(settings.unlabelled_dir)]
         groups = deal_groups(items, settings.group_size, settings.seed)
-        return Rounds(settings, groups, settings.weights, {**settings.overrides, "semi": {}})
+        return Rounds(settings, groups, settings.weights)
 
     return make
 
@@ -59,13 +63,13 @@ def test_every_slice_gets_a_label_of_its_size(make_rounds):
     assert {name: label.shape for name, label in labels(rounds).items()} == {
         f"slice_{k}.png": (40, 32) for k in range(6)
     }
-    shares = [(label > 0).mean() for label in labels(rounds).values()]
-    assert 0.02 < min(shares) <= max(shares) < 0.9
+    fractions = [(label > 0).mean() for label in labels(rounds).values()]
+    assert 0.02 < min(fractions) <= max(fractions) < 0.9
     table = pd.read_csv(rounds.options.output_dir / "rounds.csv")
     assert table["round"].tolist() == [1, 2, 3]
     assert table["labelled"].tolist() == [2, 2, 2]
     assert table["trained_on"].tolist() == [5, 7, 9]
-    assert table["lesion_percent"].mean() == pytest.approx(100 * np.mean(shares), abs=1e-3)
+    assert table["lesion_percent"].mean() == pytest.approx(100 * np.mean(fractions), abs=1e-3)
     listed = json.loads((rounds.options.output_dir / "dataset.json").read_text())["training"]
     assert [item["image"] for item in listed] == [item["image"] for group in rounds.groups for item in group]
     assert (rounds.options.output_dir / "contact_sheet.png").stat().st_size > 5000
@@ -129,5 +133,69 @@ def test_damaged_state_is_named(make_rounds):
     rounds = make_rounds()
     rounds.folder.mkdir(parents=True)
     rounds.state.write_bytes(b"damaged")
-    with pytest.raises(InputError, match=r"state\.pth: cannot be gone on from .*; remove .*rounds to start"):
+    with pytest.raises(InputError, match=r"state\.pth: cannot be resumed from .*; remove .*rounds to start"):
         complete_rounds(rounds)
+
+
+def test_rounds_killed_before_their_model_is_written_label_nothing_again(make_rounds, monkeypatch):
+    whole, rounds = make_rounds("whole"), make_rounds()
+    complete_rounds(whole)
+    save = rounds_module.save_atomically
+
+    def killed(content, path):
+        if path == rounds.model:
+            raise KeyboardInterrupt
+        save(content, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds_module, "save_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            complete_rounds(rounds)
+    seeds = interrupt_round(monkeypatch, 0)
+    complete_rounds(rounds)
+    assert seeds == []
+    assert model(rounds) == model(whole)
+
+
+@pytest.mark.parametrize("content", ["", '{"rounds": '])
+def test_damaged_record_means_unfinished(make_rounds, content):
+    rounds = make_rounds()
+    complete_rounds(rounds)
+    before = model(rounds)
+    rounds.record.write_text(content)
+    complete_rounds(rounds)
+    assert json.loads(rounds.record.read_text())["rounds"] == 3
+    assert model(rounds) == before
+
+
+def test_state_left_by_a_kill_after_the_record_is_removed(make_rounds):
+    rounds = make_rounds()
+    complete_rounds(rounds)
+    drafts = [rounds.folder / ".12-state.pth", rounds.options.output_dir / "labels" / ".12-slice_0.png"]
+    for leftover in (rounds.state, *drafts):
+        leftover.write_bytes(b"half")
+    complete_rounds(rounds)
+    assert not any(leftover.exists() for leftover in (rounds.state, *drafts))
+
+
+def test_other_options_are_refused_once_a_state_is_saved(make_rounds):
+    rounds, other = make_rounds(), make_rounds(threshold=0.4)
+    rounds.folder.mkdir(parents=True)
+    (rounds.folder / "config.json").write_text(json.dumps(rounds.config))
+    rounds.state.write_bytes(b"state")
+    with pytest.raises(InputError, match=r"threshold: 0\.5 then, 0\.4 now"):
+        complete_rounds(other)
+
+
+def test_two_processes_take_turns(make_rounds, caplog):
+    caplog.set_level(logging.INFO)
+    rounds = make_rounds()
+    other = threading.Thread(target=complete_rounds, args=[rounds])
+    with hold_lock(rounds.options.output_dir / ".rounds.lock"):
+        other.start()
+        deadline = time.monotonic() + 30
+        while "Propagating labels: waiting for the process" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not rounds.folder.exists()
+    other.join()
+    assert rounds.record.is_file()

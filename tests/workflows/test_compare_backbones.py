@@ -1,5 +1,7 @@
 import json
+import os
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from interruptions import assert_same_results, run_through_kills
 from PIL import Image
 from tiny_cases import write_case
 from typer.testing import CliRunner
@@ -24,6 +27,14 @@ SMALL = ("image_size=[32,32]", "pretrained=false", "amp=false", "batch_size=8", 
 def run():
     app = runpy.run_path(str(SCRIPT))["app"]
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def own_sigterm():
+    """What SIGTERM does is restored after the test."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +136,7 @@ def test_says_what_it_wrote(comparison):
 
 @pytest.mark.slow
 def test_second_call_trains_nothing_and_other_options_are_refused(comparison, run, arguments, monkeypatch):
-    monkeypatch.setattr("infnet_monai.comparison.runs.run_child", None)
+    monkeypatch.setattr("infnet_monai.training.child.run_child", None)
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     refused = run(*arguments, "batch_size=4")
@@ -137,7 +148,7 @@ def test_second_call_trains_nothing_and_other_options_are_refused(comparison, ru
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--bundles", "vgg17"), "bundle 'vgg17'"),
+        (("--bundles", "vgg17"), "bundle vgg17: unknown"),
         (("--baselines", "unet", "trans"), "baseline 'trans'"),
         (("--seeds", "0", "0"), "seeds 0, 0"),
         (("--override", "imagesize=[8,8]"), "did you mean image_size"),
@@ -167,27 +178,35 @@ def test_values_may_follow_one_option_or_several(run, places, tmp_path, monkeypa
     assert len(names[2]) == 7
 
 
-@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (SystemExit(143), 143)])
-def test_interruption_has_its_own_status(run, places, tmp_path, monkeypatch, error, status):
-    def interrupt(*_):
-        raise error
+@pytest.mark.usefixtures("own_sigterm")
+def test_sigterm_ends_it_like_ctrl_c(run, places, tmp_path, monkeypatch):
+    def terminate(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("infnet_monai.comparison.runs.run_child", interrupt)
+    monkeypatch.setattr("infnet_monai.training.child.run_child", terminate)
     result = run("--dataset-dir", places[0], "--output-dir", tmp_path / "out", "--bundles", "vgg16")
-    assert result.exit_code == status
-    if status == 130:
-        assert "the same command goes on from here" in result.output
+    assert result.exit_code == 130
+    assert "Interrupted. Run the same command again to resume." in result.output
+    assert "Traceback" not in result.output
 
 
 def test_failed_runs_end_with_status_1(run, places, tmp_path, monkeypatch):
-    def fail(command, log, poll):
+    def fail(command, log, poll, lock):
         log.write_text("\n$ command\nError: no memory\n")
         return 1
 
-    monkeypatch.setattr("infnet_monai.comparison.runs.run_child", fail)
+    monkeypatch.setattr("infnet_monai.training.child.run_child", fail)
     result = run("--dataset-dir", places[0], "--output-dir", tmp_path / "out", "--bundles", "vgg16")
     assert result.exit_code == 1
     assert "none of 1 runs is finished; the first: training ended with status 1: no memory" in result.output
+
+
+def test_output_that_cannot_be_written_is_one_line(run, places, tmp_path):
+    (tmp_path / "file").touch()
+    result = run("--dataset-dir", places[0], "--output-dir", tmp_path / "file" / "out")
+    assert result.exit_code == 1
+    assert "Not a directory" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_script_ends_with_status_1_and_no_traceback(tmp_path):
@@ -200,3 +219,12 @@ def test_script_ends_with_status_1_and_no_traceback(tmp_path):
     assert finished.returncode == 1
     assert "nowhere: no such folder" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.slow
+def test_killed_comparison_ends_as_an_undisturbed_one(comparison, places, arguments, tmp_path):
+    _, undisturbed = comparison
+    output = tmp_path / "out"
+    run_through_kills(SCRIPT, (*arguments, "--output-dir", output), output, seed=1)
+    models = [f"runs/{bundle}/seed_0/models/model.pt" for bundle in BUNDLES]
+    assert_same_results(output, undisturbed, ["table.csv", "runs.csv"], models)

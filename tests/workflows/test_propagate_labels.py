@@ -1,6 +1,8 @@
 import json
+import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interruptions import assert_same_results, run_through_kills
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -30,6 +33,14 @@ def write_picture(path, seed, marker=False):
     mask[5:20, 8:26] = True
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray((255 * mask if marker else pixels + 120 * mask).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def own_sigterm():
+    """What SIGTERM does is restored after the test."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +113,7 @@ def test_a_model_is_trained_on_the_pseudo_labels_and_fine_tuned(propagation, pla
 
 
 def test_second_call_does_nothing_and_other_options_are_refused(propagation, run, arguments, monkeypatch):
-    monkeypatch.setattr("infnet_monai.training.bundle_training.run_child", None)
+    monkeypatch.setattr("infnet_monai.training.child.run_child", None)
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     refused = run(*arguments, "--override", "batch_size=2")
@@ -114,7 +125,7 @@ def test_second_call_does_nothing_and_other_options_are_refused(propagation, run
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--bundle", "vgg17"), "bundle 'vgg17'"),
+        (("--bundle", "vgg17"), "bundle vgg17: unknown"),
         (("--weights", "none.pt"), "none.pt: no such weights"),
         (("--override", "imagesize=[8,8]"), "did you mean image_size"),
         (("--override", "seed=3"), "give --seed"),
@@ -133,28 +144,36 @@ def test_wrong_options_are_one_line(run, places, tmp_path, words, message):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (SystemExit(143), 143)])
-def test_interruption_has_its_own_status(run, arguments, tmp_path, monkeypatch, error, status):
-    def interrupt(*_):
-        raise error
+@pytest.mark.usefixtures("own_sigterm")
+def test_sigterm_ends_it_like_ctrl_c(run, arguments, tmp_path, monkeypatch):
+    def terminate(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("infnet_monai.semi.fine_tuner.FineTuner.run", interrupt)
+    monkeypatch.setattr("infnet_monai.semi.fine_tuner.FineTuner.run", terminate)
     result = run(*arguments, "--output-dir", tmp_path / "out")
-    assert result.exit_code == status
-    if status == 130:
-        assert "the same command goes on from here" in result.output
+    assert result.exit_code == 130
+    assert "Interrupted. Run the same command again to resume." in result.output
+    assert "Traceback" not in result.output
 
 
 def test_a_failed_training_ends_with_status_1(run, places, tmp_path, monkeypatch):
-    def fail(command, log, poll):
+    def fail(command, log, poll, lock):
         log.write_text("\n$ command\nError: no memory\n")
         return 1
 
-    monkeypatch.setattr("infnet_monai.training.bundle_training.run_child", fail)
+    monkeypatch.setattr("infnet_monai.training.child.run_child", fail)
     data = ("--dataset-dir", places / "data", "--unlabelled", places / "unlabelled")
     result = run(*data, "--output-dir", tmp_path / "out")
     assert result.exit_code == 1
-    assert "Training on labelled slices: ended with status 1: no memory" in result.output
+    assert "Training on labelled slices: training ended with status 1: no memory" in result.output
+
+
+def test_output_that_cannot_be_written_is_one_line(run, arguments, tmp_path):
+    (tmp_path / "file").touch()
+    result = run(*arguments, "--output-dir", tmp_path / "file" / "out")
+    assert result.exit_code == 1
+    assert "Not a directory" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_script_ends_with_status_1_and_no_traceback(places, tmp_path):
@@ -164,3 +183,14 @@ def test_script_ends_with_status_1_and_no_traceback(places, tmp_path):
     assert finished.returncode == 1
     assert "empty: is empty; expected unlabelled slices as" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.slow
+def test_killed_propagation_ends_as_an_undisturbed_one(propagation, arguments, tmp_path):
+    _, undisturbed = propagation
+    output = tmp_path / "out"
+    run_through_kills(SCRIPT, (*arguments, "--output-dir", output), output, seed=2)
+    models = [f"{stage}/model.pt" for stage in ("rounds", "pseudo/models", "final/models")]
+    assert_same_results(output, undisturbed, ["rounds.csv"], models, times=["seconds"])
+    for label in (undisturbed / "labels").iterdir():
+        assert np.array_equal(np.asarray(Image.open(output / "labels" / label.name)), np.asarray(Image.open(label)))
