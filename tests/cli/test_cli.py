@@ -13,7 +13,7 @@ from infnet_monai.cli import app
 from infnet_monai.phantom.phantom import make_phantom
 
 runner = CliRunner()
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_version():
@@ -76,7 +76,7 @@ def test_segment_ends_with_1_and_a_list_after_a_broken_scan(bundle, scans, tmp_p
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--bundle", "infnet_none"], "infnet_none: no bundle"),
+        (["--bundle", "infnet_none"], "bundle infnet_none: unknown"),
         (["--device", "nonsense"], "device 'nonsense' cannot be used"),
         (["--weights", "none.pt"], "none.pt: no such weights"),
     ],

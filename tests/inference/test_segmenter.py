@@ -136,7 +136,7 @@ def test_one_call_does_it_all(chest_file, band_weights, upright_result):
 
 
 def test_values_that_cannot_be_used_are_named(band_weights, chest, segmenter, tmp_path):
-    with pytest.raises(InputError, match=r"infnet_nothing: no bundle .* infnet_vgg16"):
+    with pytest.raises(InputError, match=r"bundle infnet_nothing: unknown; expected one of .* infnet_vgg16"):
         Segmenter("infnet_nothing")
     with pytest.raises(InputError, match="has no value 'colour'"):
         Segmenter(colour="red", weights=band_weights)

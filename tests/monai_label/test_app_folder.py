@@ -81,5 +81,5 @@ def test_two_bundles_of_one_name_are_refused(tmp_path, prefix):
 
 
 def test_unknown_bundle_is_refused(tmp_path, prefix):
-    with pytest.raises(InputError, match="infnet_none: no bundle"):
+    with pytest.raises(InputError, match="bundle infnet_none: unknown"):
         lay_out_app(tmp_path / "app", ["infnet_none"], prefix)
