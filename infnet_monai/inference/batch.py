@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from infnet_monai.inference.scan_results import ScanResults, naming_output
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter
 from infnet_monai.reporting.html_report import ScanReport
+from infnet_monai.reporting.overlay import ViewerSlice
 from infnet_monai.run_record import RunRecord, StageTimer
 from infnet_monai.scans.find import ScanSource, find_scans
 from infnet_monai.stage import StageBusy
@@ -133,6 +135,7 @@ class _Batch:
         self.writers = options.writers()
         self.result = BatchResult()
         self.reports: dict[str, ScanReport] = {}
+        self.current: tuple[ScanResults, MadeBy] | None = None
         self.run = RunRecord(
             segmenter.device,
             segmenter.weights,
@@ -166,6 +169,7 @@ class _Batch:
         results = ScanResults(self.output_dir, scan, self.writers)
         try:
             made_by = self._made_by(scan)
+            self.current = results, made_by
             with results.lock(wait):
                 record = None if self.options.overwrite else results.read_finished(made_by)
                 if record is None:
@@ -184,6 +188,7 @@ class _Batch:
             logger.debug("Traceback of the failure", exc_info=True)
             self.result.failures[scan.name] = message
             self.reports[scan.name] = ScanReport(scan.name, "failed", message)
+        self.current = None
 
     def _made_by(self, scan: ScanSource) -> MadeBy:
         segmenter = self.segmenter
@@ -213,14 +218,19 @@ class _Batch:
 
     def _add_report(self, results: ScanResults, record: ScanRecord, segmentation: Segmentation) -> None:
         with self.run.timer.stage("report"):
-            self.reports[record.scan] = ScanReport(
-                name=record.scan,
-                status=record.status,
-                message=record.message,
-                statistics=record.statistics.as_dict(),
-                slices=render_scan(segmentation),
-                files=[path.relative_to(self.output_dir).as_posix() for path in results.files()],
-            )
+            self.reports[record.scan] = self._describe_scan(results, record, render_scan(segmentation))
+
+    def _describe_scan(
+        self, results: ScanResults, record: ScanRecord, slices: Sequence[ViewerSlice] = ()
+    ) -> ScanReport:
+        return ScanReport(
+            name=record.scan,
+            status=record.status,
+            message=record.message,
+            statistics=record.statistics.as_dict(),
+            slices=slices,
+            files=[path.relative_to(self.output_dir).as_posix() for path in results.files()],
+        )
 
     def write_run(self, names: Sequence[str]) -> None:
         """Write table, report and record of the run.
@@ -228,6 +238,7 @@ class _Batch:
         Args:
             names: Names of the scans in their order.
         """
+        self._take_interrupted()
         records, failures = self.result.records, self.result.failures
         states = dict.fromkeys(failures, "failed") | dict.fromkeys(records, "done")
         self.run.facts["scans"] = {name: states.get(name, "not reached") for name in names}
@@ -236,6 +247,17 @@ class _Batch:
         done = [records[name] for name in names if name in records]
         with naming_output(self.output_dir):
             self.result.files = RunFiles(self.output_dir).write(self.run, done, failures, reports)
+
+    def _take_interrupted(self) -> None:
+        """Take the results of a scan that was finished when the run was interrupted, but not yet noted."""
+        if self.current is None:
+            return
+        results, made_by = self.current
+        with suppress(InputError):
+            record = results.read_finished(made_by)
+            if record is not None:
+                self.result.records[record.scan] = record
+                self.reports.setdefault(record.scan, self._describe_scan(results, record))
 
 
 def _describe(error: Exception, scan: ScanSource) -> str:

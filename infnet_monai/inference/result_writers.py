@@ -136,13 +136,13 @@ class ContactSheetWriter(ResultWriter):
         draw_scan_sheet(result, path, scan.name)
 
 
-RESULT_WRITERS: tuple[ResultWriter, ...] = (
+RESULT_WRITERS: list[ResultWriter] = [
     MaskWriter(),
     LungsWriter(),
     ProbabilityWriter(),
     DicomSegWriter(),
     ContactSheetWriter(),
-)
+]
 
 
 def optional_outputs() -> dict[str, str]:

@@ -66,7 +66,9 @@ def test_numbers_stand_in_record_table_and_run(segmenter, chest_file, output):
     assert run["scans"] == {"chest": "done"}
     assert run["weights"]["sha256"] == record["made_by"]["weights"]
     assert run["bundle"] == "infnet_efficientnet_lite0"
-    assert {"read", "lungs", "prepare", "network", "restore", "statistics", "write", "picture"} <= set(record["seconds"])
+    assert {"read", "lungs", "prepare", "network", "restore", "statistics", "write", "picture"} <= set(
+        record["seconds"]
+    )
     assert run["seconds"].keys() >= record["seconds"].keys() | {"report"}
 
 
