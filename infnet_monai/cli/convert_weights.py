@@ -1,4 +1,8 @@
-"""``infnet convert-weights``: a checkpoint of the Inf-Net authors as weights of a bundle."""
+"""``infnet convert-weights``: a checkpoint of the Inf-Net authors as weights of a bundle.
+
+    infnet convert-weights Inf-Net-100.pth model.pt
+    infnet segment SCANS -o OUT --bundle infnet_res2net50 --weights model.pt
+"""
 
 from __future__ import annotations
 
@@ -22,4 +26,5 @@ def convert_weights(
 ) -> None:
     """Convert a checkpoint of the Inf-Net authors to weights that a bundle loads."""
     convert_authors_checkpoint(source, target, backbone, overwrite=overwrite)
+    print(f"Weights of {backbone}, for a bundle with this backbone")
     print(f"wrote {target}")

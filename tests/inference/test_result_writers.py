@@ -107,12 +107,12 @@ def test_an_irregular_series_keeps_its_mask_and_says_why_it_has_no_dicom_seg(ban
     pytest.importorskip("highdicom")
     write_series(tmp_path / "ct", rows=24, columns=20, slices=8)
     next((tmp_path / "ct").glob("*_3.dcm")).unlink()
-    told = Segmenter(device="cpu", weights=band_weights, intensity="unit", **OVERRIDES)
+    named = Segmenter(device="cpu", weights=band_weights, intensity="unit", **OVERRIDES)
     options = BatchOptions(["dicom_seg"], report=False, progress=False)
-    result = segment_scans([tmp_path / "ct"], tmp_path / "out", told, options)
+    result = segment_scans([tmp_path / "ct"], tmp_path / "out", named, options)
     assert result.failures == {}
     (warning,) = [line for line in result.records["ct"].warnings if "DICOM SEG" in line]
     assert "the slices of the series are 4.00 to 8.00 mm apart, not evenly spaced" in warning
     assert (tmp_path / "out" / "ct_infection.nii.gz").exists()
     assert not (tmp_path / "out" / "ct_infection.dcm").exists()
-    assert segment_scans([tmp_path / "ct"], tmp_path / "out", told, options).skipped == ["ct"]
+    assert segment_scans([tmp_path / "ct"], tmp_path / "out", named, options).skipped == ["ct"]
