@@ -1,7 +1,7 @@
 """``infnet convert-weights``: a checkpoint of the Inf-Net authors as weights of a bundle.
 
-    infnet convert-weights Inf-Net-100.pth model.pt
-    infnet segment SCANS -o OUT --bundle infnet_res2net50 --weights model.pt
+For instance ``infnet convert-weights Inf-Net-100.pth model.pt``, and then
+``infnet segment SCANS -o OUT --bundle infnet_res2net50 --weights model.pt``.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from infnet_monai.transforms.window import KINDS
 __all__ = ["NEEDED_IDS", "BundleConfig", "SegmentationSettings"]
 
 NEEDED_IDS = {
+    "bundle_root": "folder of the bundle",
     "image_size": "height and width that the network sees of a slice",
     "intensity": f"one of {', '.join(('auto', *KINDS))}",
     "lung_crop": "whether the lungs are found and only their surroundings segmented",
