@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 import torch
@@ -73,3 +74,19 @@ def test_segment_names_a_wrong_option_in_one_line(bundle, scans, tmp_path, optio
     assert done.stderr.startswith("Error: ")
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_interruption_is_one_line_and_a_status(bundle, scans, tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["infnet_monai.cli.segment"], "segment_scans", interrupted)
+    done = runner.invoke(app, ["segment", str(scans), "-o", str(tmp_path / "out"), "--bundle", str(bundle)])
+    assert done.exit_code == 130
+    assert done.stderr == "Interrupted.\n"
+
+
+def test_options_of_the_optional_files_are_those_of_the_library():
+    help_text = runner.invoke(app, ["segment", "--help"], env={"COLUMNS": "200"}).output
+    for option in ("--probability", "--dicom-seg", "--report", "--no-report"):
+        assert option in help_text
