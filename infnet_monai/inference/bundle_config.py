@@ -29,7 +29,7 @@ NEEDED_IDS = {
     "network": "the network with its weights, in eval mode",
     "inferer": "MONAI inferer that runs the network over a volume (1, C, H, W, D)",
     "preprocessing": "Compose from a file to the network's input, with an Orientationd",
-    "postprocessing": "Compose from logits to `pred` and `probability` on the voxels of the scan",
+    "postprocessing": "Compose from logits to pred and probability on the voxels of the scan",
 }
 INTENSITIES = ("auto", *KINDS)
 
