@@ -18,7 +18,8 @@ def run_with_kills(
     signal: int = SIGKILL,
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
-    between_s: tuple[float, float] = (1.0, 10.0),
+    after: str = "",
+    within_s: float = 10.0,
 ) -> None:
     """Start a command a number of times and send each process a signal; then run it to its end.
 
@@ -31,16 +32,17 @@ def run_with_kills(
         signal: The signal.
         env: Environment of the command; this process's by default.
         cwd: Folder to run in.
-        between_s: Earliest and latest moment of the signal, in seconds after the start.
+        after: Text in the output that starts the clock, e.g. when the work begins; the start of the process by default.
+        within_s: Latest moment of the signal in seconds after that.
     """
     moments = random.Random(seed)
     for number in range(kills):
-        delay_s = moments.uniform(*between_s)
-        status, output = _run(command, env, cwd, delay_s, signal)
+        delay_s = moments.uniform(0, within_s)
+        status, output = _run(command, env, cwd, signal, after, delay_s)
         print(f"process {number + 1} of {kills}, signal {int(signal)} after {delay_s:.2f} s: status {status}")
         assert status in (0, -signal) or (status > 0 and signal != SIGKILL), output
     start = time.monotonic()
-    status, output = _run(command, env, cwd, LAST_RUN_TIMEOUT_S, SIGKILL)
+    status, output = _run(command, env, cwd, SIGKILL, "", LAST_RUN_TIMEOUT_S)
     print(f"last process: status {status} after {time.monotonic() - start:.2f} s")
     assert status == 0, output
 
@@ -49,16 +51,19 @@ def _run(
     command: Sequence[str | Path],
     env: Mapping[str, str] | None,
     cwd: str | Path | None,
-    delay_s: float,
     signal: int,
+    after: str,
+    delay_s: float,
 ) -> tuple[int, str]:
-    """Return status and output of a process that is sent a signal after a delay, unless it has ended by then."""
-    with tempfile.TemporaryFile("w+") as output:
+    """Return status and output of a process that is sent a signal unless it has ended by then."""
+    with tempfile.NamedTemporaryFile() as output:
         process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
+        written = Path(output.name)
+        while process.poll() is None and after.encode() not in written.read_bytes():
+            time.sleep(0.01)
         try:
             process.wait(delay_s)
         except subprocess.TimeoutExpired:
             process.send_signal(signal)
             process.wait()
-        output.seek(0)
-        return process.returncode, output.read()
+        return process.returncode, written.read_text(errors="replace")

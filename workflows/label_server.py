@@ -14,7 +14,7 @@ import typer
 
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
-from infnet_monai.monai_label import Server, lay_out_app
+from infnet_monai.monai_label import Server, write_app
 
 
 def label_server(
@@ -25,18 +25,18 @@ def label_server(
     ),
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8000,
 ) -> None:
-    """Lay out an app folder with the models and start the server in this process; Ctrl-C ends it."""
+    """Write an app folder with the models and start the server in this process; Ctrl-C ends it."""
     try:
         server = Server(app, studies, port)
         server.check()
-        laid_out = lay_out_app(app, models or [DEFAULT_BUNDLE])
+        written = write_app(app, models or [DEFAULT_BUNDLE])
     except InputError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from error
-    for model in laid_out:
+    for model in written:
         typer.echo(f"{model.name}: {model.weights} ({'as it was there' if model.kept else 'copied from the bundle'})")
     typer.echo(f"Server address, once it is up: {server.address}; log: {app / 'logs' / 'app.log'}")
-    command = server.command([model.name for model in laid_out])
+    command = server.command([model.name for model in written])
     os.execve(command[0], command, server.environment())
 
 

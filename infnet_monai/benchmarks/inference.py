@@ -38,11 +38,11 @@ class InferenceCost:
     """One way of running a network.
 
     Attributes:
-        way: What is done.
-        ms_per_slice: Median over the repeats.
-        speed_up: Of the plain forward pass, by the medians.
-        dice: Of its mask with that of the plain forward pass.
-        lesion_pixels: Of its mask.
+        way: Name of the way.
+        ms_per_slice: Time of a slice in ms, median over the repeats.
+        speed_up: Speed-up over the plain forward pass, ratio of the medians.
+        dice: Dice of its mask with that of the plain forward pass.
+        lesion_pixels: Number of lesion pixels of its mask.
     """
 
     way: str
@@ -73,7 +73,7 @@ def measure_inference(
         repeats: Number of turns.
         image_size: Height and width of the slices.
         training_steps: Length of that training.
-        means: Measure the means of speed, too, each added to those before.
+        means: Whether the means of speed are measured, too, each added to those before.
 
     Returns:
         The plain way first, then the bundle's.

@@ -13,7 +13,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from infnet_monai.data.slice_dataset import case_name
-from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
+from infnet_monai.reporting.contact_sheet import SlicePicture, choose_slices, draw_contact_sheet
 from infnet_monai.transforms import lung_window
 from infnet_monai.transforms.load import UPRIGHT, load_upright
 
@@ -62,9 +62,8 @@ def _tiles(output: Mapping[str, Any], axes: str, count: int) -> list[SlicePictur
     reference = output["label"][0].cpu().numpy()
     prediction = output["pred"][0].cpu().numpy() >= 0.5
     lesion = (reference > 0).sum(axis=(0, 1)) + prediction.sum(axis=(0, 1))
-    shown = sorted(np.argsort(lesion, kind="stable")[-count:])
-    rows_mm, columns_mm = (float(size) for size in scan.pixdim[:2])
+    rows_mm, columns_mm, slices_mm = (float(size) for size in scan.pixdim)
     return [
         SlicePicture(image[..., k], reference[..., k], prediction[..., k], f"slice {k + 1}", (rows_mm, columns_mm))
-        for k in shown
+        for k in choose_slices(lesion, slices_mm, count)
     ]

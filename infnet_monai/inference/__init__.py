@@ -1,8 +1,11 @@
-"""From volumes to masks, numbers and pictures."""
+"""From volumes to masks, statistics and pictures."""
 
 from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
+from infnet_monai.inference.bundle_config import SegmentationSettings
 from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, PreparedInferer, supports_bf16
 from infnet_monai.inference.optimize import load_network
+from infnet_monai.inference.record import MadeBy, ScanRecord
+from infnet_monai.inference.result_writers import RESULT_WRITERS, ResultWriter
 from infnet_monai.inference.scan_dataset import SCAN_ROOT, ScanDataset, name_by_scan
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter, segment
@@ -10,6 +13,7 @@ from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
 from infnet_monai.inference.volume_writer import GridWriter
 
 __all__ = [
+    "RESULT_WRITERS",
     "SCAN_ROOT",
     "AutocastInferer",
     "BatchOptions",
@@ -17,9 +21,13 @@ __all__ = [
     "FlipInferer",
     "GridWriter",
     "LesionStatistics",
+    "MadeBy",
     "PreparedInferer",
+    "ResultWriter",
     "ScanDataset",
+    "ScanRecord",
     "Segmentation",
+    "SegmentationSettings",
     "Segmenter",
     "load_network",
     "measure_lesions",

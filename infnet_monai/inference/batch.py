@@ -2,50 +2,67 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from tqdm import tqdm
 
 from infnet_monai.errors import InputError
-from infnet_monai.files import atomic_write, back_up
-from infnet_monai.inference.scan_results import ScanFiles, read_results, write_results
+from infnet_monai.inference.batch_files import RunFiles
+from infnet_monai.inference.record import MadeBy, ScanRecord
+from infnet_monai.inference.result_writers import REPORT, ResultWriter, optional_outputs, wanted_writers
+from infnet_monai.inference.scan_pictures import render_scan
+from infnet_monai.inference.scan_results import ScanResults, naming_output
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter
-from infnet_monai.reporting.html_report import ScanReport, write_html_report
-from infnet_monai.reporting.scan_pictures import UprightScan, render_scan
+from infnet_monai.reporting.html_report import ScanReport
+from infnet_monai.reporting.overlay import ViewerSlice
 from infnet_monai.run_record import RunRecord, StageTimer
 from infnet_monai.scans.find import ScanSource, find_scans
+from infnet_monai.stage import StageBusy
 
 __all__ = ["BatchOptions", "BatchResult", "segment_scans"]
 
 logger = logging.getLogger(__name__)
 
-TABLE, REPORT, RUN = "statistics.csv", "report.html", "run.json"
-
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What is written for each scan beside masks and numbers.
+    """What is written for each scan beside masks and statistics.
 
     Attributes:
-        probability: The probability map as NIfTI.
-        dicom_seg: A DICOM SEG for scans that are DICOM series.
-        report: A contact sheet for each scan and an HTML report of the run.
-        overwrite: Segment scans anew that are finished, and replace their files.
+        outputs: Options of further files: ``"probability"`` for the probability map, ``"dicom_seg"`` for a DICOM SEG
+            of scans that are DICOM series.
+        report: Write a contact sheet for each scan and an HTML report of the run.
+        overwrite: Segment finished scans again, and replace their files.
         progress: Show bars over scans and slices.
+
+    Raises:
+        InputError: There is no such output.
     """
 
-    probability: bool = False
-    dicom_seg: bool = False
+    outputs: Collection[str] = ()
     report: bool = True
     overwrite: bool = False
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        for name in self.outputs:
+            if name not in optional_outputs():
+                raise InputError(f"output {name!r} is unknown; expected one of {', '.join(optional_outputs())}")
+
+    def writers(self) -> list[ResultWriter]:
+        """Return the writers of the files that are wanted."""
+        return wanted_writers({*self.outputs, *([REPORT] if self.report else [])})
+
+    def as_dict(self) -> dict[str, bool]:
+        """Return the options for the record of the run."""
+        asked = {name: name in self.outputs for name in optional_outputs()}
+        return {**asked, "report": self.report, "overwrite": self.overwrite}
 
 
 @dataclass
@@ -53,13 +70,13 @@ class BatchResult:
     """What became of the scans of a run.
 
     Attributes:
-        records: Facts and numbers of each scan that has results, by name.
-        skipped: Names of those that an earlier run had finished.
+        records: Facts and statistics of each scan that has results, by name.
+        skipped: Names of those that were finished before, by an earlier run or another process.
         failures: One line for each scan without results, by name.
         files: Table, report and record of the run.
     """
 
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    records: dict[str, ScanRecord] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
@@ -71,9 +88,10 @@ def segment_scans(
     segmenter: Segmenter,
     options: BatchOptions | None = None,
 ) -> BatchResult:
-    """Segment scans one after the other; the files of each are written as soon as it is done.
+    """Segment scans one after the other; the files of each appear together as soon as it is done.
 
-    A scan that cannot be used does not end the run, and scans that an earlier run has finished are skipped.
+    A scan that cannot be used does not end the run, and finished scans are skipped. Several processes may share a
+    folder: each scan is done by one of them.
 
     Args:
         inputs: Files, folders of DICOM series, and folders with scans at any depth.
@@ -87,19 +105,26 @@ def segment_scans(
     Raises:
         InputError: There are no scans, or the folder cannot be written to.
     """
-    output_dir = Path(output_dir)
+    output_dir, options = Path(output_dir), options or BatchOptions()
     scans = find_scans(inputs, exclude=output_dir)
+    for writer in options.writers():
+        writer.check()
+    _check_writable(output_dir)
+    batch = _Batch(output_dir, segmenter, options)
     try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output_dir}: cannot be made ({error.strerror}); give another output folder") from error
-    batch = _Batch(output_dir, segmenter, options or BatchOptions())
-    try:
-        for scan in tqdm(scans, desc="Scans", unit="scan", disable=not batch.options.progress):
-            batch.add(scan)
+        with tqdm(total=len(scans), desc="Scans", unit="scan", disable=not options.progress) as bar:
+            for _ in batch.add(scans):
+                bar.update()
     finally:  # after Ctrl-C, too, there are a table and a report of what is done
         batch.write_run([scan.name for scan in scans])
     return batch.result
+
+
+def _check_writable(folder: Path) -> None:
+    with naming_output(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"0")
 
 
 class _Batch:
@@ -107,70 +132,80 @@ class _Batch:
 
     def __init__(self, output_dir: Path, segmenter: Segmenter, options: BatchOptions):
         self.output_dir, self.segmenter, self.options = output_dir, segmenter, options
+        self.writers = options.writers()
         self.result = BatchResult()
-        self.reports: list[ScanReport] = []
+        self.reports: dict[str, ScanReport] = {}
+        self.current: tuple[ScanResults, MadeBy] | None = None
         self.run = RunRecord(
             segmenter.device,
             segmenter.weights,
             bundle=segmenter.name,
             bundle_version=segmenter.version,
-            settings=segmenter.settings,
-            options=asdict(options),
+            settings=segmenter.settings.as_dict(),
+            options=options.as_dict(),
         )
 
-    def add(self, scan: ScanSource) -> None:
-        """Segment a scan, or take what an earlier run has written."""
-        files = ScanFiles(
-            self.output_dir,
-            scan.name,
-            probability=self.options.probability,
-            dicom_seg=self.options.dicom_seg and scan.is_dicom,
-            picture=self.options.report,
-        )
+    def add(self, scans: Sequence[ScanSource]) -> Iterator[ScanSource]:
+        """Segment scans or take their finished results; those that another process works on come last.
+
+        Args:
+            scans: The scans.
+
+        Yields:
+            Each scan when it is done or has failed.
+        """
+        busy: list[ScanSource] = []
+        for scan in scans:
+            try:
+                self._add_one(scan, wait=False)
+                yield scan
+            except StageBusy:
+                busy.append(scan)
+        for scan in busy:
+            self._add_one(scan, wait=True)
+            yield scan
+
+    def _add_one(self, scan: ScanSource, wait: bool) -> None:
+        results = ScanResults(self.output_dir, scan, self.writers)
         try:
             made_by = self._made_by(scan)
-            record = None if self.options.overwrite else files.read_finished(made_by)
-            if record is not None:
-                self.result.skipped.append(scan.name)
-                upright = read_results(scan, files, record["intensity"]) if self.options.report else None
-            else:
-                record, upright = self._segment(scan, files, made_by)
-            if upright is not None:
-                self._add_report(files, record, upright)
+            self.current = results, made_by
+            with results.lock(wait):
+                record = None if self.options.overwrite else results.read_finished(made_by)
+                if record is None:
+                    record, segmentation = self._segment(scan, results, made_by)
+                else:
+                    self.result.skipped.append(scan.name)
+                    segmentation = results.read(record) if self.options.report else None
+            if segmentation is not None:
+                self._add_report(results, record, segmentation)
             self.result.records[scan.name] = record
+        except StageBusy:
+            raise
         except Exception as error:
             message = _describe(error, scan)
             logger.error("%s", message)
             logger.debug("Traceback of the failure", exc_info=True)
             self.result.failures[scan.name] = message
-            self.reports.append(ScanReport(scan.name, "failed", message))
+            self.reports[scan.name] = ScanReport(scan.name, "failed", message)
+        self.current = None
 
-    def _made_by(self, scan: ScanSource) -> dict[str, Any]:
-        weights = (self.run.weights or {}).get("sha256")
-        bundle = f"{self.segmenter.name} {self.segmenter.version}"
-        # as JSON gives it back, for comparison with a record
-        made_by = {"scan": scan.identity(), "bundle": bundle, "weights": weights, "settings": self.segmenter.settings}
-        content: dict[str, Any] = json.loads(json.dumps(made_by))
-        return content
+    def _made_by(self, scan: ScanSource) -> MadeBy:
+        segmenter = self.segmenter
+        return MadeBy(scan.identity(), segmenter.name, segmenter.version, self.run.weights_sha256, segmenter.settings)
 
     def _segment(
-        self, scan: ScanSource, files: ScanFiles, made_by: dict[str, Any]
-    ) -> tuple[dict[str, Any], UprightScan]:
+        self, scan: ScanSource, results: ScanResults, made_by: MadeBy
+    ) -> tuple[ScanRecord, Segmentation | None]:
         timer = StageTimer(self.segmenter.device)
         try:
-            result = self._run_network(scan, timer)
-            with timer.stage("numbers"):
-                record = _record_of(result, scan.name, made_by)
-                upright = UprightScan(result.upright_image, result.upright_mask, result.upright_lungs, result.intensity)
-            if self.options.dicom_seg and not scan.is_dicom:
-                record["warnings"].append("no DICOM SEG: the scan is not a DICOM series")
-            write_results(result, upright, files, scan, record, timer)
+            segmentation = self._run_network(scan, timer)
+            record = results.write(segmentation, made_by, timer)
         finally:
-            for stage, seconds in timer.seconds.items():
-                self.run.timer.seconds[stage] += seconds
-        for warning in record["warnings"]:
+            self.run.timer.add(timer)
+        for warning in record.warnings:
             logger.warning("%s: %s", scan.name, warning)
-        return record, upright
+        return record, segmentation if self.options.report else None
 
     def _run_network(self, scan: ScanSource, timer: StageTimer) -> Segmentation:
         with tqdm(desc="Slices", unit="slice", leave=False, disable=not self.options.progress) as bar:
@@ -181,74 +216,55 @@ class _Batch:
 
             return self.segmenter.segment(scan, timer=timer, on_slices=show)
 
-    def _add_report(self, files: ScanFiles, record: dict[str, Any], upright: UprightScan) -> None:
+    def _add_report(self, results: ScanResults, record: ScanRecord, segmentation: Segmentation) -> None:
         with self.run.timer.stage("report"):
-            no_lungs = not record["lungs_found"] and self.segmenter.settings["lung_crop"]
-            self.reports.append(
-                ScanReport(
-                    name=record["scan"],
-                    status="no lungs" if no_lungs else "ok",
-                    message=". ".join(record["warnings"]),
-                    statistics=record["statistics"],
-                    slices=render_scan(upright),
-                    files=[path.relative_to(self.output_dir).as_posix() for path in files.all()],
-                )
-            )
+            self.reports[record.scan] = self._describe_scan(results, record, render_scan(segmentation))
+
+    def _describe_scan(
+        self, results: ScanResults, record: ScanRecord, slices: Sequence[ViewerSlice] = ()
+    ) -> ScanReport:
+        return ScanReport(
+            name=record.scan,
+            status=record.status,
+            message=record.message,
+            statistics=record.statistics.as_dict(),
+            slices=slices,
+            files=[path.relative_to(self.output_dir).as_posix() for path in results.files()],
+        )
 
     def write_run(self, names: Sequence[str]) -> None:
-        """Write table, report and record; those of an earlier run on other scans are kept."""
-        _keep_earlier_run(self.output_dir, names)
-        paths = {name: self.output_dir / name for name in (TABLE, REPORT, RUN)}
-        with atomic_write(paths[TABLE]) as draft:
-            self._table().to_csv(draft, index=False)
-        states = dict.fromkeys(self.result.failures, "failed") | dict.fromkeys(self.result.records, "done")
-        if self.options.report:
-            with self.run.timer.stage("report"):
-                model = f"{self.segmenter.name} {self.segmenter.version}"
-                write_html_report(paths[REPORT], self.reports, model, self.run.as_dict())
+        """Write table, report and record of the run.
+
+        Args:
+            names: Names of the scans in their order.
+        """
+        self._take_interrupted()
+        records, failures = self.result.records, self.result.failures
+        states = dict.fromkeys(failures, "failed") | dict.fromkeys(records, "done")
         self.run.facts["scans"] = {name: states.get(name, "not reached") for name in names}
-        self.run.facts["failures"] = self.result.failures
-        self.run.write(paths[RUN])
-        self.result.files = [path for path in paths.values() if path.exists()]
+        self.run.facts["failures"] = failures
+        reports = [self.reports[name] for name in names if name in self.reports] if self.options.report else None
+        done = [records[name] for name in names if name in records]
+        with naming_output(self.output_dir):
+            self.result.files = RunFiles(self.output_dir).write(self.run, done, failures, reports)
 
-    def _table(self) -> pd.DataFrame:
-        rows: list[dict[str, Any]] = []
-        for name, record in self.result.records.items():
-            facts = {"scan": name, "status": "done", "message": ". ".join(record["warnings"])}
-            facts |= {"source": record["made_by"]["scan"]["path"], "bundle": record["made_by"]["bundle"]}
-            rows.append(facts | {"intensity": record["intensity"]} | record["statistics"])
-        rows += [{"scan": name, "status": "failed", "message": line} for name, line in self.result.failures.items()]
-        return pd.DataFrame(rows).convert_dtypes()
-
-
-def _record_of(result: Segmentation, name: str, made_by: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "scan": name,
-        "made_by": made_by,
-        "intensity": result.intensity,
-        "lungs_found": bool(result.lungs.any()),
-        "warnings": list(result.warnings),
-        "statistics": result.statistics.as_dict(),
-    }
+    def _take_interrupted(self) -> None:
+        """Take the results of a scan that was finished when the run was interrupted, but not yet noted."""
+        if self.current is None:
+            return
+        results, made_by = self.current
+        with suppress(InputError):
+            record = results.read_finished(made_by)
+            if record is not None:
+                self.result.records[record.scan] = record
+                self.reports.setdefault(record.scan, self._describe_scan(results, record))
 
 
 def _describe(error: Exception, scan: ScanSource) -> str:
-    """One line about why a scan has no results."""
+    """Return one line about why a scan has no results."""
     if isinstance(error, InputError):
         return str(error)
     reason = (str(error).strip().splitlines() or ["no reason given"])[0]
     if isinstance(error, OSError):
         return f"{error.filename or scan.path}: {error.strerror or reason}"
     return f"{scan.path}: {type(error).__name__}: {reason}"
-
-
-def _keep_earlier_run(output_dir: Path, names: Sequence[str]) -> None:
-    """Set an earlier run's files aside, unless this run's cover all of its scans."""
-    try:
-        earlier = json.loads((output_dir / RUN).read_text(encoding="utf-8"))["scans"]
-    except FileNotFoundError:
-        earlier = {}
-    except (OSError, ValueError, KeyError, TypeError):
-        earlier = {"?": "unreadable"}
-    if not set(earlier) <= set(names):
-        back_up(output_dir, (TABLE, REPORT, RUN))

@@ -1,4 +1,4 @@
-"""Inferers around any MONAI inferer: bf16 autocast, test-time flips, the network laid out for speed."""
+"""Inferers around any MONAI inferer: bf16 autocast, test-time augmentation by flips, the network prepared for speed."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class AutocastInferer(Inferer):
 
 
 class FlipInferer(Inferer):
-    """Run the network on each batch and its mirror images together, and give the mean of the logits.
+    """Test-time augmentation: run the network on each batch and its mirrored slices together, average the logits.
 
     Args:
         inferer: The inferer that does the work.
         spatial_axes: Axes to mirror along, one at a time. In slices of a scan oriented PLS, axis 1 runs from right to
             left.
-        enabled: Whether there are flips at all.
+        enabled: Whether the slices are mirrored at all.
 
     Example:
         >>> from monai.inferers import SimpleInferer
@@ -84,7 +84,7 @@ class FlipInferer(Inferer):
 
 
 class PreparedInferer(Inferer):
-    """Lay the network out for speed before it runs, once for each network.
+    """Prepare the network for speed before it runs, once for each network.
 
     MONAI Label loads a bundle's weights into ``network_def`` and never builds ``network``. Without the preparation its
     masks would differ from those of :class:`infnet_monai.inference.Segmenter` by the rounding of bf16.

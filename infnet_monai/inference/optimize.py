@@ -1,4 +1,4 @@
-"""A trained network laid out for speed: the same logits in less time."""
+"""A trained network prepared for speed: the same logits in less time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZE_QUESTIONS = ("__get__", "dim", "size")
 
 
 def load_network(network: nn.Module, weights: str | Path, device: str | torch.device, bf16: bool = False) -> nn.Module:
-    """Load weights into a network and lay it out for speed.
+    """Load weights into a network and prepare it for speed.
 
     Args:
         network: The network; it is consumed.
@@ -49,11 +49,12 @@ def load_network(network: nn.Module, weights: str | Path, device: str | torch.de
 
 
 def prepare_for_inference(network: nn.Module, device: str | torch.device, bf16: bool) -> nn.Module:
-    """Lay a trained network out for speed; its logits stay the same but for rounding.
+    """Prepare a trained network for speed; its logits stay the same but for rounding.
 
     The layout in memory becomes channels last, batch norm is folded into the convolution before it, and with bf16 the
     weights are rounded once instead of at every call; only the first two convolutions stay in float32. Any network
-    can be given: what cannot be folded stays.
+    can be given: what cannot be folded stays. The pairs to fold are found by recording one forward pass, since
+    ``torch.fx`` cannot trace EfficientNet-Lite0.
 
     Args:
         network: Trained network for images ``(B, C, H, W)``. It is consumed: modules of it are replaced, so that its

@@ -23,7 +23,7 @@ class ScanDataset(IterableDataset):
 
     Args:
         data: The scans, from :func:`infnet_monai.scans.find_scans`.
-        transform: Applied to ``{"image": path, "series": name}``.
+        transform: What is applied to ``{"image": path, "series": name}``.
 
     Attributes:
         failures: One line for each scan that could not be used, after an iteration over all.

@@ -1,166 +1,156 @@
-"""The files of one segmented scan: which there are, writing them, finding them finished."""
+"""The results of one scan in the folder of a run: found finished, or written together with their record."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
 
 from infnet_monai.errors import InputError
-from infnet_monai.files import write_json
-from infnet_monai.inference.dicom_seg import write_dicom_seg
-from infnet_monai.inference.segmentation import Segmentation, turned
-from infnet_monai.inference.volume_writer import write_volume
-from infnet_monai.reporting.scan_pictures import UprightScan, draw_scan_sheet
+from infnet_monai.inference.record import MadeBy, ScanRecord
+from infnet_monai.inference.result_writers import RESULT_WRITERS, LungsWriter, MaskWriter, ResultWriter
+from infnet_monai.inference.segmentation import Segmentation, read_segmentation
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.find import ScanSource
-from infnet_monai.transforms.load import SLICE_AXES, load_scan
+from infnet_monai.stage import Stage
 
-__all__ = ["ScanFiles", "read_results", "write_results"]
+__all__ = ["ScanResults", "naming_output"]
 
 
-@dataclass(frozen=True)
-class ScanFiles:
-    """Where the results of one scan lie.
+class ScanResults:
+    """The results of one scan, which appear together with their record or not at all.
 
     Args:
         output_dir: Folder of the run.
-        name: Name of the scan; with a slash it lies in a subfolder.
-        probability: Whether the probability map is among them.
-        dicom_seg: Whether the DICOM SEG is.
-        picture: Whether the contact sheet is.
+        scan: The scan; with a slash in its name the results are stored in a subfolder.
+        writers: Writers of the files that are wanted.
     """
 
-    output_dir: Path
-    name: str
-    probability: bool = False
-    dicom_seg: bool = False
-    picture: bool = True
+    def __init__(self, output_dir: Path, scan: ScanSource, writers: Sequence[ResultWriter]):
+        self.scan, self.writers = scan, writers
+        self._base = PurePosixPath(scan.name).name
+        self._all = [f"{self._base}{writer.ending}" for writer in RESULT_WRITERS]
+        self._stage = Stage(output_dir, scan.name, f"{self._base}.json", obsolete=self._all)
 
-    def path(self, ending: str) -> Path:
-        """File of the scan by its ending, e.g. ``"_infection.nii.gz"``."""
-        return self.output_dir / f"{self.name}{ending}"
-
-    @property
-    def mask(self) -> Path:
-        """Lesions, uint8."""
-        return self.path("_infection.nii.gz")
-
-    @property
-    def lungs(self) -> Path:
-        """Right and left lung, uint8."""
-        return self.path("_lungs.nii.gz")
-
-    @property
-    def probability_map(self) -> Path:
-        """Probabilities, float32."""
-        return self.path("_probability.nii.gz")
-
-    @property
-    def segmentation_object(self) -> Path:
-        """DICOM SEG."""
-        return self.path("_infection.dcm")
-
-    @property
-    def record(self) -> Path:
-        """Numbers and facts as JSON; written last, so that it marks a finished scan."""
-        return self.path(".json")
-
-    @property
-    def contact_sheet(self) -> Path:
-        """Slices with most lesion."""
-        return self.path(".png")
-
-    def all(self) -> list[Path]:
-        """Every file of the scan, the record last."""
-        optional = (
-            (self.probability_map, self.probability),
-            (self.segmentation_object, self.dicom_seg),
-            (self.contact_sheet, self.picture),
-        )
-        return [self.mask, self.lungs, *(path for path, wanted in optional if wanted), self.record]
-
-    def read_finished(self, made_by: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Record of the scan where an earlier run has finished it, else None.
+    @contextmanager
+    def lock(self, wait: bool = False) -> Iterator[None]:
+        """Hold the lock of the scan, with what a killed process has left cleared.
 
         Args:
-            made_by: What decides the results: scan, bundle, weights and settings.
+            wait: Wait for another process that holds the lock.
 
         Raises:
-            InputError: Results lie there that were made otherwise, or that no record tells of.
+            StageBusy: Another process works on the scan and ``wait`` is not set.
+            InputError: The folder cannot be written to.
         """
-        existing = [path for path in self.all() if path.exists()]
-        if not existing:
+        with ExitStack() as held:
+            with naming_output(self._stage.folder):
+                held.enter_context(self._stage.lock(wait))
+            yield
+
+    def path(self, ending: str) -> Path:
+        """Return the file of an ending, e.g. ``"_infection.nii.gz"``."""
+        return self._stage.folder / f"{self._base}{ending}"
+
+    def files(self) -> list[Path]:
+        """Return the wanted files that exist, the record last."""
+        paths = [*(self.path(writer.ending) for writer in self.writers), self._stage.record]
+        return [path for path in paths if path.exists()]
+
+    def read_finished(self, made_by: MadeBy) -> ScanRecord | None:
+        """Return the record of the scan where it is finished with all files that are wanted, else ``None``.
+
+        Args:
+            made_by: What decides the results.
+
+        Raises:
+            InputError: There are results that were made otherwise, or files that no record tells of.
+        """
+        if not self._stage.finished:
+            foreign = [path for name in self._all if (path := self._stage.folder / name).exists()]
+            if foreign:
+                raise InputError(
+                    f"{foreign[0]}: is there already, and not by a finished run; move it or give --overwrite"
+                )
             return None
-        if not self.record.exists():
-            raise InputError(f"{existing[0]}: is there already, and not by a finished run; move it or give --overwrite")
-        try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-            differing = [name for name, value in made_by.items() if record["made_by"][name] != value]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{self.record}: is no record of a segmentation; move it or give --overwrite") from error
-        if differing:
+        record = ScanRecord.read(self._stage.record)
+        if differing := made_by.differences(record.made_by):
             raise InputError(
-                f"{self.record}: made with another {' and '.join(differing)}; give --overwrite or another folder"
+                f"{self._stage.record}: made with another {' and '.join(differing)}; give --overwrite or another folder"
             )
-        return record if len(existing) == len(self.all()) else None
+        endings = [writer.ending for writer in self.writers if writer.ending not in record.not_made]
+        return record if all(self.path(ending).exists() for ending in endings) else None
+
+    def read(self, record: ScanRecord) -> Segmentation:
+        """Read the scan and its masks, for pictures.
+
+        Raises:
+            InputError: One of the files cannot be read.
+        """
+        mask, lungs = self.path(MaskWriter.ending), self.path(LungsWriter.ending)
+        return read_segmentation(self.scan, mask, lungs, record.intensity)
+
+    def write(self, result: Segmentation, made_by: MadeBy, timer: StageTimer) -> ScanRecord:
+        """Write the wanted files and the record; earlier files that are not wanted any more are removed.
+
+        The lock must be held. After a failure everything is as it was before.
+
+        Args:
+            result: The segmented scan.
+            made_by: What decided the result.
+            timer: Timer of the work; its seconds become part of the record.
+
+        Returns:
+            The record.
+
+        Raises:
+            InputError: The files cannot be written, e.g. because the disk is full.
+        """
+        with timer.stage("statistics"):
+            statistics = result.statistics
+        with naming_output(self._stage.folder), self._stage.draft() as draft:
+            missing = self._write_files(result, draft, made_by, timer)
+            record = ScanRecord(
+                scan=self.scan.name,
+                made_by=made_by,
+                intensity=result.intensity,
+                lungs_found=bool(result.lungs.any()),
+                warnings=(*result.warnings, *missing.values()),
+                statistics=statistics,
+                not_made=tuple(missing),
+                seconds=dict(timer.seconds),
+            )
+            record.write(draft / self._stage.record.name)
+        return record
+
+    def _write_files(self, result: Segmentation, draft: Path, made_by: MadeBy, timer: StageTimer) -> dict[str, str]:
+        """Write the wanted files into a folder; return why some cannot be made, by ending."""
+        missing: dict[str, str] = {}
+        for writer in self.writers:
+            try:
+                with timer.stage(writer.stage):
+                    writer.write(result, draft / f"{self._base}{writer.ending}", self.scan, made_by)
+            except InputError as error:
+                if not writer.option:
+                    raise
+                missing[writer.ending] = f"no {writer.title}: {error}"
+        return missing
 
 
-def read_results(scan: ScanSource, files: ScanFiles, intensity: str) -> UprightScan:
-    """Read a scan and the masks of a finished run, for pictures.
-
-    Raises:
-        InputError: One of the files cannot be read.
-    """
-    volumes = (load_scan(scan.path, series=scan.series), load_scan(files.mask), load_scan(files.lungs))
-    image, lesions, lungs = (turned(volume, SLICE_AXES) for volume in volumes)
-    return UprightScan(image, lesions[0].numpy(), lungs[0].numpy(), intensity)
-
-
-def write_results(
-    result: Segmentation,
-    upright: UprightScan,
-    files: ScanFiles,
-    scan: ScanSource,
-    record: dict[str, Any],
-    timer: StageTimer,
-) -> None:
-    """Write all files of a scan, each whole or not at all; after a failure, none of the new ones stays.
+@contextmanager
+def naming_output(folder: Path) -> Iterator[None]:
+    """Let a failure of the operating system, e.g. a full disk, come out as one line about the output folder.
 
     Args:
-        result: What to write.
-        upright: The same for the picture.
-        files: Where to, and which.
-        scan: The scan, whose series a DICOM SEG refers to.
-        record: The scan's facts; the seconds of each stage are added.
-        timer: Takes the seconds of ``write`` and ``picture``.
+        folder: Folder that is written to.
 
     Raises:
-        InputError: A DICOM SEG cannot be made.
+        InputError: Something could not be written.
     """
-    new = [path for path in files.all() if not path.exists()]
     try:
-        with timer.stage("write"):
-            _write_masks(result, files, scan, record["made_by"]["bundle"])
-        with timer.stage("picture"):
-            if files.picture:
-                draw_scan_sheet(upright, files.contact_sheet, files.name)
-        record["seconds"] = {name: round(seconds, 3) for name, seconds in timer.seconds.items()}
-        write_json(record, files.record)
-    except BaseException:
-        for path in new:
-            path.unlink(missing_ok=True)
-        raise
-
-
-def _write_masks(result: Segmentation, files: ScanFiles, scan: ScanSource, bundle: str) -> None:
-    write_volume(result.mask, result.affine, files.mask)
-    write_volume(result.lungs, result.affine, files.lungs)
-    if files.probability:
-        write_volume(result.probability, result.affine, files.probability_map)
-    if files.dicom_seg:
-        algorithm, version = bundle.rsplit(" ", 1)
-        target = files.segmentation_object
-        write_dicom_seg(result.mask, result.affine, scan.path, target, scan.series, algorithm, version)
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{folder}: cannot be written to ({reason}); mend that or give another output folder"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -13,13 +14,19 @@ from monai.transforms import Orientation
 from numpy.typing import ArrayLike, NDArray
 
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
-from infnet_monai.transforms.load import SLICE_AXES
+from infnet_monai.scans.find import ScanSource
+from infnet_monai.transforms.load import SLICE_AXES, load_scan
 
-__all__ = ["Segmentation", "turned"]
+__all__ = ["Segmentation", "read_segmentation", "reoriented"]
 
 
-def turned(volume: MetaTensor, axes: str) -> MetaTensor:
-    """Turn a volume ``(1, X, Y, Z)`` so that its axes run to the named sides, e.g. ``"PLS"``."""
+def reoriented(volume: MetaTensor, axes: str) -> MetaTensor:
+    """Reorient a volume so that its axes run to the named sides.
+
+    Args:
+        volume: Volume ``(1, X, Y, Z)``.
+        axes: Sides, e.g. ``"PLS"`` for posterior, left, superior.
+    """
     return cast(MetaTensor, Orientation(axcodes=axes, labels=None)(volume))
 
 
@@ -28,26 +35,27 @@ class Segmentation:
     """The lesions of one scan, on the voxels of that scan.
 
     Attributes:
-        mask: uint8 ``(X, Y, Z)``, 1 in lesions, 0 elsewhere.
-        probability: float32 ``(X, Y, Z)`` in [0, 1]; 0 outside the box around the lungs.
-        lungs: uint8 ``(X, Y, Z)``, 1 in the right and 2 in the left lung; zeros where none were found or sought.
+        mask: Lesions, uint8 ``(X, Y, Z)``: 1 in lesions, 0 elsewhere.
+        lungs: Lungs, uint8 ``(X, Y, Z)``: 1 in the right and 2 in the left one, zeros where none were found or sought.
         affine: Voxel index to mm in RAS+, (4, 4).
-        upright_image: The scan's own intensities ``(1, H, W, D)``, turned so that slices stand upright.
+        upright_image: The scan's own intensities ``(1, H, W, D)``, oriented PLS so that slices stand upright.
         intensity: What these are: ``"hu"``, ``"grey"`` or ``"unit"``.
+        probability: Probability map, float32 ``(X, Y, Z)`` in [0, 1], 0 outside the box around the lungs; ``None``
+            where the masks were read from files.
         warnings: What a user should know of this scan, one sentence each.
     """
 
     mask: NDArray[np.uint8]
-    probability: NDArray[np.float32]
     lungs: NDArray[np.uint8]
     affine: NDArray[np.float64]
     upright_image: MetaTensor
     intensity: str
+    probability: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
 
     @cached_property
     def statistics(self) -> LesionStatistics:
-        """Volumes and shares of lesions and lungs."""
+        """Volumes and fractions of lesions and lungs."""
         image_hu = self.upright_image[0].numpy() if self.intensity == "hu" else None
         return measure_lesions(self.upright_mask, self.affine, self.upright_lungs, image_hu)
 
@@ -61,7 +69,35 @@ class Segmentation:
         """The lungs on the voxels ``(H, W, D)`` of ``upright_image``."""
         return self.upright(self.lungs)
 
+    @property
+    def upright_spacing_mm(self) -> tuple[float, float, float]:
+        """Size of a voxel of ``upright_image`` along its axes."""
+        rows_mm, columns_mm, slices_mm = self.upright_image.pixdim.tolist()
+        return rows_mm, columns_mm, slices_mm
+
     def upright(self, volume: ArrayLike) -> NDArray:
-        """Turn a volume ``(X, Y, Z)`` such as ``mask`` to the voxels ``(H, W, D)`` of ``upright_image``."""
+        """Reorient a volume ``(X, Y, Z)`` such as ``mask`` to the voxels ``(H, W, D)`` of ``upright_image``."""
         on_scan = MetaTensor(torch.as_tensor(np.asarray(volume))[None], affine=torch.as_tensor(self.affine))
-        return turned(on_scan, SLICE_AXES)[0].numpy()
+        return reoriented(on_scan, SLICE_AXES)[0].numpy()
+
+
+def read_segmentation(scan: ScanSource, mask: str | Path, lungs: str | Path, intensity: str) -> Segmentation:
+    """Read a scan and its masks from files, without the probability map.
+
+    Args:
+        scan: The scan.
+        mask: File of the lesions.
+        lungs: File of the lungs.
+        intensity: What the intensities of the scan are: ``"hu"``, ``"grey"`` or ``"unit"``.
+
+    Raises:
+        InputError: One of the files cannot be read.
+    """
+    image, lesion_volume, lung_volume = load_scan(scan.path, series=scan.series), load_scan(mask), load_scan(lungs)
+    return Segmentation(
+        mask=lesion_volume[0].numpy().astype(np.uint8),
+        lungs=lung_volume[0].numpy().astype(np.uint8),
+        affine=np.asarray(lesion_volume.affine),
+        upright_image=reoriented(image, SLICE_AXES),
+        intensity=intensity,
+    )

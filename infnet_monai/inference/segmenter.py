@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import torch
-from monai.bundle import ConfigParser
 from monai.transforms import Compose, Orientationd, SaveImaged
 from nibabel.spatialimages import SpatialImage
 from numpy.typing import ArrayLike
@@ -17,7 +15,8 @@ from torch import Tensor
 
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE, find_bundle
 from infnet_monai.errors import InputError, unwrapped_input_errors
-from infnet_monai.inference.segmentation import Segmentation, turned
+from infnet_monai.inference.bundle_config import BundleConfig
+from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.find import ScanSource, find_scans
@@ -42,10 +41,10 @@ class Segmenter:
 
     Attributes:
         name: Name of the bundle.
-        version: Its version.
+        version: Version of the bundle.
         weights: File of the network's weights.
         device: Device of the network.
-        settings: Values of ``inference.json`` that decide the mask.
+        settings: Values of the bundle's ``inference.json`` that decide the mask.
 
     Raises:
         InputError: There is no such bundle, device or value, or the weights cannot be loaded.
@@ -69,18 +68,15 @@ class Segmenter:
             values["device"] = _check_device(device)
         if weights is not None:
             values["weights"] = str(weights)
-        parser = _read_config(folder / "configs" / "inference.json", values)
-        metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
-        self.name, self.version = folder.resolve().name, str(metadata["version"])
-        self.settings = {name: parser[name] for name in ("image_size", "intensity", "lung_crop", "threshold", "flips")}
-        with unwrapped_input_errors():
-            self.weights = Path(parser.get_parsed_content("weights"))
-            self.device = torch.device(parser.get_parsed_content("device"))
-            self.network = parser.get_parsed_content("network")
-            self._inferer = parser.get_parsed_content("inferer")
-            self._preprocessing = parser.get_parsed_content("preprocessing").transforms
-            restoring = parser.get_parsed_content("postprocessing").transforms
-        self._restoring = Compose([step for step in restoring if not isinstance(step, SaveImaged)])
+        config = BundleConfig(folder, values)
+        self.name, self.version = folder.name, config.version
+        self.settings = config.settings()
+        self.weights = Path(config.build("weights"))
+        self.device = torch.device(config.build("device"))
+        self.network = config.build("network")
+        self._inferer = config.build("inferer")
+        self._preprocessing = config.preprocessing()
+        self._restoring = Compose([step for step in config.postprocessing() if not isinstance(step, SaveImaged)])
 
     def segment(
         self,
@@ -111,7 +107,7 @@ class Segmenter:
         with timer.stage("restore"):
             restored = self._restoring({"image": item["image"], "pred": logits[0].cpu()})
             mask = restored["pred"]
-            lungs = turned(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
+            lungs = reoriented(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
         found = bool(item["lungs"].any())
         return Segmentation(
             mask=mask[0].numpy(),
@@ -120,7 +116,7 @@ class Segmenter:
             affine=mask.affine.numpy(),
             upright_image=item["upright"],
             intensity=item["image"].meta["intensity"],
-            warnings=() if found or not self.settings["lung_crop"] else (NO_LUNGS,),
+            warnings=() if found or not self.settings.lung_crop else (NO_LUNGS,),
         )
 
     def _prepare(self, item: dict[Any, Any], timer: StageTimer) -> dict[Any, Any]:
@@ -132,7 +128,7 @@ class Segmenter:
         return item
 
     def _run_network(self, volume: Tensor, on_slices: Callable[[int, int], None] | None) -> Tensor:
-        views = 2 if self.settings["flips"] else 1
+        views = 2 if self.settings.flips else 1
 
         def report(network: Any, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
             if on_slices is not None:
@@ -163,7 +159,7 @@ def segment(
         **overrides: Values of the bundle's ``inference.json``, e.g. ``lung_crop=False``.
 
     Returns:
-        The lesions on the voxels of the scan, the lungs and the numbers of both.
+        The lesions on the voxels of the scan, the lungs and the statistics of both.
 
     Raises:
         InputError: The scan, the bundle or a value cannot be used; the message says why.
@@ -178,16 +174,6 @@ def _check_device(device: str | torch.device) -> torch.device:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"device {device!r} cannot be used ({reason}); give 'cpu', or leave it out") from error
     return torch.device(device)
-
-
-def _read_config(path: Path, values: dict[str, Any]) -> ConfigParser:
-    parser = ConfigParser()
-    parser.read_config(str(path))
-    for name, value in values.items():
-        if name not in parser:
-            raise InputError(f"{path}: has no value {name!r} to set")
-        parser[name] = value
-    return parser
 
 
 def _as_item(scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:

@@ -1,4 +1,4 @@
-"""Numbers of one scan: how much lesion, how much lung, where."""
+"""Statistics of one scan: how much lesion, how much lung, where."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ ANY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 
 @dataclass(frozen=True)
 class LesionStatistics:
-    """Lesions and lungs of one scan in numbers; what is undefined is None.
+    """Statistics of the lesions and lungs of one scan; what is undefined is ``None``.
 
-    Args:
-        lesion_volume_ml: all lesions together.
-        lung_volume_ml: both lungs with the lesions in them; None where no lungs were found. Likewise right and left.
-        lesion_percent_of_lung: lesion share of the lungs, 0 to 100. Likewise of the right and the left lung.
-        slices: of the scan.
-        slices_with_lesion: of these.
-        lesion_count: separate lesions; voxels that share a corner belong to the same one.
-        largest_lesion_ml: None where there is no lesion.
-        mean_lesion_hu: None where there is no lesion or the scan is not in HU.
-        lesion_touches_border: a lesion reaches the first or last voxel along some axis, so that part of it may lie
-            outside the scan. Always so for a lesion in a scan of one slice.
+    Attributes:
+        lesion_volume_ml: Volume of all lesions together.
+        lung_volume_ml: Volume of both lungs with the lesions in them; ``None`` where no lungs were found. Likewise
+            ``right_lung_volume_ml`` and ``left_lung_volume_ml``.
+        lesion_percent_of_lung: Lesion fraction of the lungs in %, 0 to 100. Likewise of the right and the left lung.
+        slices: Number of slices of the scan.
+        slices_with_lesion: Number of slices with lesion.
+        lesion_count: Number of separate lesions; voxels that share a corner belong to the same one.
+        largest_lesion_ml: Volume of the largest lesion; ``None`` where there is no lesion.
+        mean_lesion_hu: Mean intensity of the lesions; ``None`` where there is no lesion or the scan is not in HU.
+        lesion_touches_border: Whether a lesion reaches the first or last voxel along some axis, so that part of it may
+            be outside the scan. Always so for a lesion in a scan of one slice.
     """
 
     lesion_volume_ml: float
@@ -47,7 +48,7 @@ class LesionStatistics:
     lesion_touches_border: bool
 
     def as_dict(self) -> dict[str, float | int | bool | None]:
-        """Plain values for JSON and CSV; volumes to 0.001 ml, shares to 0.001 %, HU to 0.001."""
+        """Return plain values for JSON and CSV; volumes to 0.001 ml, fractions to 0.001 %, HU to 0.001."""
         return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
@@ -63,10 +64,10 @@ def measure_lesions(
     it then belongs to the lung whose centre is nearer from right to left.
 
     Args:
-        lesions: lesion mask (H, W, D), not zero in lesions; axis 1 runs from right to left, axis 2 over the slices.
-        affine: voxel index to mm, (4, 4); its determinant gives the volume of a voxel.
-        lung_labels: (H, W, D), 1 in the right and 2 in the left lung; None or empty where no lungs are known.
-        image_hu: intensities (H, W, D) where they are HU.
+        lesions: Lesion mask ``(H, W, D)``, not zero in lesions; axis 1 runs from right to left, axis 2 over the slices.
+        affine: Voxel index to mm, (4, 4); its determinant gives the volume of a voxel.
+        lung_labels: Lungs ``(H, W, D)``, 1 in the right and 2 in the left one; ``None`` or empty where none are known.
+        image_hu: Intensities ``(H, W, D)`` where they are HU.
 
     Returns:
         The statistics.
@@ -97,7 +98,7 @@ def measure_lesions(
 
 
 def _count_in_lungs(is_lesion: NDArray[np.bool_], lung_labels: NDArray) -> NDArray[np.int64]:
-    """Voxels of [lesion, lung] in the right (first row) and the left lung; zeros for a lung that was not found."""
+    """Count the voxels of [lesion, lung] in the right (first row) and the left lung; zeros for a lung not found."""
     in_lung = np.array([(lung_labels == side).sum(axis=(0, 2)) for side in (RIGHT, LEFT)])  # (side, column)
     lesion_in_lung = np.array([(is_lesion & (lung_labels == side)).sum() for side in (RIGHT, LEFT)])
     if not in_lung.any():

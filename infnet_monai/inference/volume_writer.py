@@ -20,11 +20,11 @@ def write_volume(volume: ArrayLike, affine: ArrayLike, path: str | os.PathLike) 
     """Write a volume as NIfTI, whole or not at all.
 
     Args:
-        volume: ``(X, Y, Z)``; its dtype is that of the file.
+        volume: Voxels ``(X, Y, Z)``; their dtype is that of the file.
         affine: Voxel index to mm in RAS+, (4, 4).
-        path: File, ending in ``.nii`` or ``.nii.gz``.
+        path: File to write, ending in ``.nii`` or ``.nii.gz``.
     """
-    voxels = np.asfortranarray(volume)  # the order of the file; nibabel turns slice by slice, in twice the time
+    voxels = np.asfortranarray(volume)  # the order of the file; nibabel reorders slice by slice, in twice the time
     image = nib.Nifti1Image(voxels, np.asarray(affine, dtype=float))
     image.header.set_xyzt_units("mm")
     with atomic_write(os.fspath(path)) as draft:

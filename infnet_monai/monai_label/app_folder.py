@@ -1,4 +1,4 @@
-"""The folder of a MONAI Label app: the sample app `monaibundle` with bundles as its models."""
+"""The folder of a MONAI Label app: the sample app ``monaibundle`` with bundles as its models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infnet_monai.bundle_folder import find_bundle
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write
 
-__all__ = ["LaidOutModel", "lay_out_app"]
+__all__ = ["AppModel", "write_app"]
 
 SAMPLE_APP = Path("monailabel", "sample-apps", "monaibundle")
 WEIGHTS = Path("models", "model.pt")
@@ -21,7 +21,7 @@ OWN_FOLDERS = ("models", "eval", "earlier-*", "__pycache__")
 MISREAD_IN_NAMES = ("deepedit", "deepgrow", "detection", "classification", ",")
 
 
-class LaidOutModel(NamedTuple):
+class AppModel(NamedTuple):
     """A model of the app.
 
     Attributes:
@@ -35,15 +35,16 @@ class LaidOutModel(NamedTuple):
     kept: bool
 
 
-def lay_out_app(
-    app_dir: str | Path, bundles: Sequence[str | Path], prefix: str | Path | None = None
-) -> list[LaidOutModel]:
-    """Make or renew the folder of an app; weights that lie in it are kept, the bundles themselves stay untouched.
+def write_app(app_dir: str | Path, bundles: Sequence[str | Path], prefix: str | Path | None = None) -> list[AppModel]:
+    """Make or renew the folder of an app; weights that are stored in it are kept, the bundles themselves untouched.
 
     Args:
-        app_dir: The app's folder; made if needed.
+        app_dir: Folder of the app; created if needed.
         bundles: Folders of bundles, or names of this project's.
         prefix: Environment that MONAI Label is installed in; this Python's by default.
+
+    Returns:
+        The models of the app, in the order of the bundles.
 
     Raises:
         InputError: MONAI Label is not installed, the folder holds something else, or a bundle cannot be used.
@@ -59,7 +60,7 @@ def lay_out_app(
         _check(folder, [other.name for other in folders], app)
     if not is_app:
         shutil.copytree(sample_app, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    return [_lay_out_bundle(folder, app) for folder in folders]
+    return [_write_bundle(folder, app) for folder in folders]
 
 
 def _check(folder: Path, names: list[str], app: Path) -> None:
@@ -72,7 +73,7 @@ def _check(folder: Path, names: list[str], app: Path) -> None:
         raise InputError(f"{folder / WEIGHTS}: no such weights; train the bundle first")
 
 
-def _lay_out_bundle(folder: Path, app: Path) -> LaidOutModel:
+def _write_bundle(folder: Path, app: Path) -> AppModel:
     target = app / "model" / folder.name
     shutil.copytree(folder, target, ignore=shutil.ignore_patterns(*OWN_FOLDERS), dirs_exist_ok=True)
     weights = target / WEIGHTS
@@ -80,4 +81,4 @@ def _lay_out_bundle(folder: Path, app: Path) -> LaidOutModel:
     if not kept:
         with atomic_write(weights) as draft:
             shutil.copyfile(folder / WEIGHTS, draft)
-    return LaidOutModel(folder.name, weights, kept)
+    return AppModel(folder.name, weights, kept)

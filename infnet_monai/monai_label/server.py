@@ -28,7 +28,7 @@ class Server:
     """A MONAI Label server that is to be started.
 
     Attributes:
-        app: Folder of the app, from :func:`infnet_monai.monai_label.lay_out_app`.
+        app: Folder of the app, from :func:`infnet_monai.monai_label.write_app`.
         studies: Folder of the scans, or address of a DICOMweb server.
         port: Port on this machine.
     """

@@ -1,4 +1,4 @@
-"""Contact sheet: CT slices side by side, with the outlines of reference and predicted lesions."""
+"""Contact sheet: CT slices side by side, with the outlines of the lesions of reference and prediction."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from infnet_monai.transforms.window import lung_window
 
+__all__ = ["SlicePicture", "choose_slices", "draw_contact_sheet"]
+
+GAP_MM = 5.0  # thin slices next to each other look the same
 TILE_INCHES = 2.8
 CAPTION_INCHES = 0.25
 OUTLINES = {"reference": "#3ddc4b", "prediction": "#ff3b30"}
@@ -27,12 +30,13 @@ T = TypeVar("T")
 class SlicePicture:
     """One tile of a contact sheet.
 
-    Args:
-        image: axial slice (H, W) in HU or already in [0, 1], rows towards the back, columns towards the patient's left.
-        reference: true lesion mask (H, W), outlined in green.
-        prediction: predicted lesion mask (H, W), outlined in red.
-        caption: written above the slice, e.g. case, slice and Dice.
-        spacing_mm: pixel size along rows and columns of the array, for the right proportions.
+    Attributes:
+        image: Axial slice ``(H, W)`` in HU or already in [0, 1], rows towards the back, columns towards the patient's
+            left.
+        reference: Lesion mask of the reference ``(H, W)``, outlined in green.
+        prediction: Lesion mask of the prediction ``(H, W)``, outlined in red.
+        caption: Text above the slice, e.g. case, slice and Dice.
+        spacing_mm: Pixel size in mm along rows and columns of the array, for the right proportions.
     """
 
     image: ArrayLike
@@ -42,23 +46,60 @@ class SlicePicture:
     spacing_mm: tuple[float, float] = (1.0, 1.0)
 
 
+def choose_slices(
+    lesion_pixels: ArrayLike, slice_mm: float, count: int, otherwise: ArrayLike | None = None
+) -> list[int]:
+    """Choose the slices with most lesion, each 5 mm or more from the others; without lesion, slices spread evenly.
+
+    Args:
+        lesion_pixels: Number of lesion pixels in each slice.
+        slice_mm: Distance of the slices in mm.
+        count: Number of slices at most.
+        otherwise: Indices of the slices to spread over without lesion; all slices by default, or where it is empty.
+
+    Returns:
+        Indices of the slices in their order.
+
+    Example:
+        >>> choose_slices([0, 20, 30, 25, 10, 9], slice_mm=2.5, count=2)
+        [2, 4]
+        >>> choose_slices([0, 0, 0, 0, 0], slice_mm=2.5, count=1)
+        [2]
+    """
+    pixels = np.asarray(lesion_pixels)
+    if pixels.any():
+        return sorted(_most_lesion(pixels, GAP_MM / slice_mm)[:count])
+    candidates = np.arange(len(pixels)) if otherwise is None or not np.size(otherwise) else np.asarray(otherwise)
+    spread = np.linspace(0, len(candidates) - 1, min(count, len(candidates)) + 2)[1:-1]
+    return sorted({int(candidates[round(position)]) for position in spread})
+
+
+def _most_lesion(lesion_pixels: NDArray, gap: float) -> list[int]:
+    """Return slices with lesion, those with most of it first, each at least ``gap`` slices from those before."""
+    chosen: list[int] = []
+    for k in np.argsort(-lesion_pixels, kind="stable").tolist():
+        if lesion_pixels[k] and all(abs(k - other) >= gap for other in chosen):
+            chosen.append(k)
+    return chosen
+
+
 def draw_contact_sheet(
     slices: Sequence[SlicePicture], path: str | Path, columns: int = 4, title: str = "", dpi: int = 110
 ) -> Path:
     """Draw slices into one PNG, HU in the lung window.
 
     Args:
-        slices: the tiles, row by row.
-        path: of the PNG; its folder is made if needed.
-        columns: tiles in a row.
-        title: written above all tiles.
-        dpi: pixels an inch; a tile is 2.8 inches wide.
+        slices: The tiles, row by row.
+        path: PNG file to write; its folder is created if needed.
+        columns: Number of tiles in a row.
+        title: Text above all tiles.
+        dpi: Pixels an inch; a tile is 2.8 inches wide.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: there are no slices.
+        ValueError: There are no slices.
     """
     if not slices:
         raise ValueError("a contact sheet needs at least one slice, got none")

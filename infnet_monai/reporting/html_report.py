@@ -17,21 +17,30 @@ from infnet_monai.reporting.overlay import ViewerSlice
 
 __all__ = ["ScanReport", "write_html_report"]
 
+Statistics = Mapping[str, float | int | bool | None]
+
 THUMBNAIL_PX = 96
 MAX_PICTURES_MB = 40.0
 
 
 @dataclass(frozen=True)
 class Column:
-    """A number of the table: key in the statistics, heading, unit, digits after the point."""
+    """A column of the table.
+
+    Attributes:
+        key: Name in the statistics.
+        heading: Heading of the column.
+        unit: Unit, e.g. ``"ml"``.
+        digits: Number of digits after the point.
+    """
 
     key: str
     heading: str
     unit: str = ""
     digits: int = 0
 
-    def format(self, statistics: Mapping[str, Any]) -> str:
-        """The number as text; empty where it is undefined."""
+    def format(self, statistics: Statistics) -> str:
+        """Return the value as text; empty where it is undefined."""
         value = statistics.get(self.key)
         if isinstance(value, bool):
             return "yes" if value else "no"
@@ -39,9 +48,9 @@ class Column:
 
 
 COLUMNS = (
-    Column("lesion_percent_of_lung", "Lesion share of the lungs", "%", 1),
-    Column("lesion_percent_of_right_lung", "Share of the right lung", "%", 1),
-    Column("lesion_percent_of_left_lung", "Share of the left lung", "%", 1),
+    Column("lesion_percent_of_lung", "Lesion fraction of the lungs", "%", 1),
+    Column("lesion_percent_of_right_lung", "Fraction of the right lung", "%", 1),
+    Column("lesion_percent_of_left_lung", "Fraction of the left lung", "%", 1),
     Column("lesion_volume_ml", "Lesion volume", "ml", 1),
     Column("lung_volume_ml", "Lung volume", "ml"),
     Column("lesion_count", "Lesions"),
@@ -56,19 +65,19 @@ COLUMNS = (
 class ScanReport:
     """What the report says about one scan.
 
-    Args:
-        name: of the scan.
-        status: "ok" (green), "failed" (red) or a few words such as "no lungs" (amber).
-        message: one sentence, e.g. why it failed.
-        statistics: numbers by name, as `LesionStatistics.as_dict` gives them; None where undefined.
-        slices: pictures for the viewer, from the feet upwards.
-        files: paths of the results, relative to the report, linked from it.
+    Attributes:
+        name: Name of the scan.
+        status: ``"ok"`` (green), ``"failed"`` (red) or a few words such as ``"no lungs"`` (amber).
+        message: One sentence, e.g. why it failed.
+        statistics: Values by name, ``None`` where undefined.
+        slices: Pictures for the viewer, from the feet upwards.
+        files: Paths of the results, relative to the report, linked from it.
     """
 
     name: str
     status: str = "ok"
     message: str = ""
-    statistics: Mapping[str, Any] = field(default_factory=dict)
+    statistics: Statistics = field(default_factory=dict)
     slices: Sequence[ViewerSlice] = ()
     files: Sequence[str] = ()
 
@@ -84,12 +93,12 @@ def write_html_report(
     """Write the report of a run as one self-contained HTML file.
 
     Args:
-        path: of the HTML file.
-        reports: the scans in the order of the table.
-        model: name and version of the bundle.
-        run: facts of the run, e.g. its record; may be nested.
-        title: of the page.
-        max_pictures_mb: of all viewers together; with more, each viewer leaves out slices evenly.
+        path: HTML file to write.
+        reports: The scans in the order of the table.
+        model: Name and version of the bundle.
+        run: Facts of the run, e.g. its record; may be nested.
+        title: Title of the page.
+        max_pictures_mb: Size of all viewers together in MB; with more, each viewer leaves out slices evenly.
 
     Returns:
         The path.
@@ -112,13 +121,13 @@ def write_html_report(
 
 
 def _step_within_budget(reports: Sequence[ScanReport], max_pictures_mb: float) -> int:
-    """Every how many-th slice of each viewer fits into the budget."""
+    """Return the step between the slices of each viewer that fits into the budget."""
     megabytes = sum(len(picture.jpeg) for report in reports for picture in report.slices) * 4 / 3 / 1e6  # as base64
     return max(1, -(-megabytes // max_pictures_mb).__floor__())
 
 
 def _scan_context(report: ScanReport, step: int) -> dict[str, Any]:
-    """What the template needs to know of a scan; the viewer opens at the slice with most lesion."""
+    """Return what the template needs to know of a scan; the viewer opens at the slice with most lesion."""
     most_lesion = max(report.slices, key=lambda picture: picture.lesion_pixels, default=None)
     shown = [picture for i, picture in enumerate(report.slices) if i % step == 0 or picture is most_lesion]
     start = next((i for i, picture in enumerate(shown) if picture is most_lesion), 0)
@@ -160,7 +169,7 @@ def _count_by_status(reports: Sequence[ScanReport]) -> dict[str, int]:
 
 
 def _flatten(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested facts as one level: {"versions": {"torch": "2"}} becomes {"versions: torch": "2"}."""
+    """Bring nested facts to one level: ``{"versions": {"torch": "2"}}`` becomes ``{"versions: torch": "2"}``."""
     flat: dict[str, Any] = {}
     for name, value in facts.items():
         if isinstance(value, Mapping):

@@ -21,10 +21,10 @@ JPEG_QUALITY = 80
 class ViewerSlice:
     """One slice of a slice viewer.
 
-    Args:
-        index: of the slice in the scan, 0 at the patient's feet.
-        jpeg: the picture.
-        lesion_pixels: of the scan's own grid; 0 where the slice has no lesion.
+    Attributes:
+        index: Index of the slice in the scan, 0 at the patient's feet.
+        jpeg: The picture as JPEG.
+        lesion_pixels: Number of lesion pixels on the scan's own grid; 0 where the slice has no lesion.
     """
 
     index: int
@@ -43,12 +43,12 @@ def render_slices(
     """Draw the slices of a scan that show lung, lesions outlined in red and lungs in blue.
 
     Args:
-        image: windowed intensities in [0, 1], (H, W, D), oriented PLS so that slices stand upright.
-        lesions: lesion mask, (H, W, D).
-        lungs: lung mask or labels, (H, W, D); without lungs, all slices are drawn from.
-        spacing_mm: pixel size along rows and columns of the array, for the right proportions.
-        max_slices: of more, this many are drawn: evenly spaced ones and the one with most lesion.
-        size_px: longer side of the pictures.
+        image: Windowed intensities in [0, 1], ``(H, W, D)``, oriented PLS so that slices stand upright.
+        lesions: Lesion mask ``(H, W, D)``.
+        lungs: Lung mask or labels ``(H, W, D)``; without lungs, all slices are drawn from.
+        spacing_mm: Pixel size in mm along rows and columns of the array, for the right proportions.
+        max_slices: Number of slices at most; of more, evenly spaced ones and the one with most lesion are drawn.
+        size_px: Longer side of the pictures in pixels.
 
     Returns:
         The slices, from the feet upwards.
@@ -76,7 +76,7 @@ def _choose_slices(lesion_pixels: NDArray, has_lung: NDArray[np.bool_], max_slic
 
 
 def _picture_shape(shape: tuple[int, ...], spacing_mm: tuple[float, float], size_px: int) -> tuple[int, int]:
-    """Width and height in pixels."""
+    """Return width and height in pixels."""
     height_mm, width_mm = shape[0] * spacing_mm[0], shape[1] * spacing_mm[1]
     scale = size_px / max(height_mm, width_mm)
     return max(1, round(width_mm * scale)), max(1, round(height_mm * scale))

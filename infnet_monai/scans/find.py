@@ -1,4 +1,4 @@
-"""Which scans lie in the files and folders that a user names."""
+"""Which scans there are in the files and folders that a user names."""
 
 from __future__ import annotations
 
@@ -13,19 +13,36 @@ import itk
 from infnet_monai.errors import InputError
 from infnet_monai.transforms.load import VOLUME_SUFFIXES
 
-__all__ = ["ScanSource", "find_scans", "series_files"]
+__all__ = ["ScanIdentity", "ScanSource", "find_scans", "series_files"]
 
 EXPECTED = f"{', '.join(VOLUME_SUFFIXES)} or a folder with a DICOM series"
+
+
+@dataclass(frozen=True)
+class ScanIdentity:
+    """What distinguishes a scan from another one, and from itself after a change.
+
+    Attributes:
+        path: Absolute path of the file, or of the folder of a DICOM series.
+        series: Name of the DICOM series in the folder, empty for files.
+        bytes: Size of all files.
+        modified: Date of the newest file, in seconds since 1970.
+    """
+
+    path: str
+    series: str
+    bytes: int
+    modified: float
 
 
 @dataclass(frozen=True)
 class ScanSource:
     """Where one scan is read from.
 
-    Args:
-        path: a file, or the folder of a DICOM series.
-        name: unique in its run, for naming results; has a slash where the scan lies in a subfolder of what was given.
-        series: name of the DICOM series in the folder as GDCM gives it, empty for files.
+    Attributes:
+        path: A file, or the folder of a DICOM series.
+        name: Unique in its run, for naming results; has a slash where the scan is in a subfolder of what was given.
+        series: Name of the DICOM series in the folder as GDCM gives it, empty for files.
     """
 
     path: Path
@@ -37,16 +54,16 @@ class ScanSource:
         """Whether the scan is a DICOM series."""
         return bool(self.series)
 
-    def identity(self) -> dict[str, Any]:
-        """What tells this scan from another one, and from itself after a change: path, series, bytes, newest date."""
+    def identity(self) -> ScanIdentity:
+        """Return what distinguishes this scan from another one, and from itself after a change."""
         files = [self.path] if self.path.is_file() else series_files(self.path, self.series)
         states = [file.stat() for file in files]
-        return {
-            "path": str(self.path.resolve()),
-            "series": self.series,
-            "bytes": sum(state.st_size for state in states),
-            "modified": max(state.st_mtime for state in states),
-        }
+        return ScanIdentity(
+            path=str(self.path.resolve()),
+            series=self.series,
+            bytes=sum(state.st_size for state in states),
+            modified=max(state.st_mtime for state in states),
+        )
 
 
 def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) -> list[ScanSource]:
@@ -55,14 +72,14 @@ def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) 
     A folder with several DICOM series holds several scans. Hidden files and folders are passed over.
 
     Args:
-        inputs: files and folders.
-        exclude: a folder not to look into, for results that are written below an input.
+        inputs: Files and folders.
+        exclude: A folder not to look into, for results that are written below an input.
 
     Returns:
-        The scans, sorted by path within each input, each once. Names that collide get a number: `ct`, `ct-2`.
+        The scans, sorted by path within each input, each once. Names that collide get a number: ``ct``, ``ct-2``.
 
     Raises:
-        InputError: an input does not exist, is of an unknown type, is a folder without any scan or is excluded itself.
+        InputError: An input does not exist, is of an unknown type, is a folder without any scan or is excluded itself.
     """
     excluded = Path(exclude).resolve() if exclude else None
     found: dict[tuple[Path, str], ScanSource] = {}
@@ -103,7 +120,7 @@ def _scans_in_folder(given: Path, excluded: Path | None) -> Iterator[ScanSource]
 
 
 def _volume_name(path: Path) -> str:
-    """File name without the suffix of a volume; empty for other files."""
+    """Return the file name without the suffix of a volume; empty for other files."""
     suffix = next((suffix for suffix in VOLUME_SUFFIXES if path.name.lower().endswith(suffix)), "")
     return path.name[: -len(suffix)] if suffix else ""
 
@@ -119,11 +136,11 @@ def series_files(folder: str | Path, series: str = "") -> list[Path]:
     """Files of a DICOM series.
 
     Args:
-        folder: where the series lies.
-        series: its name as in :class:`ScanSource`; without one, the folder's first series.
+        folder: Folder of the series.
+        series: Name of the series as in :class:`ScanSource`; without one, the folder's first series.
 
     Raises:
-        InputError: there is no such series.
+        InputError: There is no such series.
     """
     generator = _series_generator(Path(folder))
     names = generator.GetSeriesUIDs()
@@ -133,7 +150,7 @@ def series_files(folder: str | Path, series: str = "") -> list[Path]:
 
 
 def _series_generator(folder: Path) -> Any:
-    """Tells series apart as MONAI's ITKReader does, which is to read them by these names."""
+    """Return what separates series as MONAI's ITKReader does, which is to read them by these names."""
     generator = itk.GDCMSeriesFileNames.New()
     generator.SetUseSeriesDetails(True)
     generator.AddSeriesRestriction("0008|0021")
@@ -145,7 +162,7 @@ def _with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:
     taken = {"run"}  # run.json is the record of a whole run
     for source in sources:
         name, number = source.name, 1
-        while name.lower() in taken:  # some file systems do not tell upper from lower case
+        while name.lower() in taken:  # some file systems do not distinguish upper from lower case
             number += 1
             name = f"{source.name}-{number}"
         taken.add(name.lower())

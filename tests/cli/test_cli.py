@@ -1,19 +1,15 @@
 import json
-import shutil
-from pathlib import Path
+import sys
 
-import nibabel as nib
 import pytest
 import torch
-from band_network import OVERRIDES, BandNetwork
+from killed_segmenting import write_band_bundle, write_scans
 from typer.testing import CliRunner
 
 from infnet_monai import __version__
 from infnet_monai.cli import app
-from infnet_monai.phantom.phantom import make_phantom
 
 runner = CliRunner()
-ROOT = Path(__file__).parents[1]
 
 
 def test_version():
@@ -30,35 +26,24 @@ def test_convert_weights_refuses_a_foreign_file_in_one_line(tmp_path):
 
 @pytest.fixture
 def bundle(tmp_path):
-    """A bundle of its own folder, whose network is the band network."""
-    folder = tmp_path / "my_bundle"
-    shutil.copytree(ROOT / "bundles" / "infnet_efficientnet_lite0" / "configs", folder / "configs")
-    path = folder / "configs" / "inference.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | OVERRIDES))
-    (folder / "models").mkdir()
-    torch.save(BandNetwork().state_dict(), folder / "models" / "model.pt")
-    return folder
+    return write_band_bundle(tmp_path / "my_bundle")
 
 
 @pytest.fixture
 def scans(tmp_path):
-    phantom = make_phantom(1, shape=(44, 36, 6), spacing_mm=(8.0, 8.0, 36.0))
-    folder = tmp_path / "scans"
-    folder.mkdir()
-    nib.save(nib.Nifti1Image(phantom.image, phantom.affine), folder / "chest.nii.gz")
-    return folder
+    return write_scans(tmp_path / "scans", 1)
 
 
 def test_segment_writes_and_says_what_it_wrote(bundle, scans, tmp_path):
     arguments = ["segment", str(scans), "--output", str(tmp_path / "out"), "--bundle", str(bundle), "--device", "cpu"]
     done = runner.invoke(app, [*arguments, "--probability"])
     assert done.exit_code == 0
-    numbers = json.loads((tmp_path / "out" / "chest.json").read_text())["statistics"]
-    share = f"{numbers['lesion_percent_of_lung']:.1f} % of the lungs"
-    assert f"chest: lesion {numbers['lesion_volume_ml']:.1f} ml, {share}" in done.stdout
+    statistics = json.loads((tmp_path / "out" / "chest_0.json").read_text())["statistics"]
+    percent = f"{statistics['lesion_percent_of_lung']:.1f} % of the lungs"
+    assert f"chest_0: lesion {statistics['lesion_volume_ml']:.1f} ml, {percent}" in done.stdout
     for name in ("statistics.csv", "report.html", "run.json"):
         assert f"wrote {tmp_path / 'out' / name}" in done.stdout
-    assert (tmp_path / "out" / "chest_probability.nii.gz").exists()
+    assert (tmp_path / "out" / "chest_0_probability.nii.gz").exists()
     again = runner.invoke(app, [*arguments, "--no-report"])
     assert again.exit_code == 0
     assert "1 finished before and skipped" in again.stdout
@@ -68,7 +53,7 @@ def test_segment_ends_with_1_and_a_list_after_a_broken_scan(bundle, scans, tmp_p
     (scans / "broken.nii").write_bytes(b"no scan")
     done = runner.invoke(app, ["segment", str(scans), "-o", str(tmp_path / "out"), "--bundle", str(bundle)])
     assert done.exit_code == 1
-    assert "chest: lesion" in done.stdout
+    assert "chest_0: lesion" in done.stdout
     assert "1 scans failed:" in done.stderr
     assert "broken.nii: cannot be read" in done.stderr
 
@@ -76,9 +61,10 @@ def test_segment_ends_with_1_and_a_list_after_a_broken_scan(bundle, scans, tmp_p
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--bundle", "infnet_none"], "infnet_none: no bundle"),
+        (["--bundle", "infnet_none"], "bundle infnet_none: unknown"),
         (["--device", "nonsense"], "device 'nonsense' cannot be used"),
         (["--weights", "none.pt"], "none.pt: no such weights"),
+        (["--intensity", "HU"], "intensity 'HU' is unknown; give one of auto, hu, grey, unit"),
     ],
 )
 def test_segment_names_a_wrong_option_in_one_line(bundle, scans, tmp_path, options, words):
@@ -88,3 +74,19 @@ def test_segment_names_a_wrong_option_in_one_line(bundle, scans, tmp_path, optio
     assert done.stderr.startswith("Error: ")
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_interruption_is_one_line_and_a_status(bundle, scans, tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["infnet_monai.cli.segment"], "segment_scans", interrupted)
+    done = runner.invoke(app, ["segment", str(scans), "-o", str(tmp_path / "out"), "--bundle", str(bundle)])
+    assert done.exit_code == 130
+    assert done.stderr == "Interrupted.\n"
+
+
+def test_options_of_the_optional_files_are_those_of_the_library():
+    help_text = runner.invoke(app, ["segment", "--help"], env={"COLUMNS": "200"}).output
+    for option in ("--probability", "--dicom-seg", "--report", "--no-report"):
+        assert option in help_text

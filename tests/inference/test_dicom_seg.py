@@ -11,6 +11,7 @@ from infnet_monai.inference.dicom_seg import write_dicom_seg
 from infnet_monai.transforms.load import load_scan
 
 highdicom = pytest.importorskip("highdicom")
+dcmread = pytest.importorskip("pydicom").dcmread
 
 CORONAL = (1, 0, 0, 0, 0, -1)
 OBLIQUE = (0.8, 0.6, 0, -0.48, 0.64, 0.6)
@@ -26,6 +27,11 @@ def read_back(path, shape, affine):
     mask = np.zeros(shape, dtype=np.uint8)
     mask[tuple(np.rint(index).astype(int))] = 1
     return mask
+
+
+def averaged(scan):
+    """The affine of a scan whose slices are read 5 % further apart than they are."""
+    return np.asarray(scan.affine) @ np.diag([1, 1, 1.05, 1])
 
 
 def some_lesion(shape):
@@ -111,6 +117,46 @@ def test_an_empty_mask_gives_a_valid_object(tmp_path):
     path = write_dicom_seg(np.zeros(scan.shape[1:]), scan.affine, tmp_path / "ct", tmp_path / "lesion.dcm")
 
     assert not highdicom.seg.segread(path).pixel_array.any()
+
+
+def move_images(folder, move):
+    """Give each image of a series, counted from the feet, the position that a function makes of its own."""
+    for file in folder.iterdir():
+        image = dcmread(file)
+        number = int(file.stem.rsplit("_", 1)[1])
+        image.ImagePositionPatient = list(move(number, np.array(image.ImagePositionPatient, dtype=float)))
+        image.save_as(file)
+
+
+@pytest.mark.parametrize(
+    ("move", "words"),
+    [
+        (lambda k, mm: np.add(mm, [0, 0, 4 if k > 5 else 0]), "4.00 to 8.00 mm apart, not evenly spaced"),
+        (lambda k, mm: np.add(mm, [0, 1.5 * k, 0]), "sheared by gantry tilt"),
+        (lambda k, mm: np.subtract(mm, [0, 0, 4 if k == 7 else 0]), "two images of the series are at one position"),
+    ],
+    ids=["gap", "tilt", "duplicate"],
+)
+def test_an_irregular_series_is_named_as_the_reason(tmp_path, move, words):
+    write_series(tmp_path / "ct", rows=24, columns=20, slices=8)
+    regular = load_scan(tmp_path / "ct")
+    move_images(tmp_path / "ct", move)
+
+    with pytest.raises(InputError, match=words) as caught:
+        write_dicom_seg(np.zeros(regular.shape[1:]), averaged(regular), tmp_path / "ct", tmp_path / "lesion.dcm")
+    assert "give the mask" not in str(caught.value)
+
+
+def test_headers_that_lack_what_a_seg_must_have_are_one_line(tmp_path):
+    write_series(tmp_path / "ct", rows=5, columns=6, slices=4)
+    scan = load_scan(tmp_path / "ct")
+    for file in (tmp_path / "ct").iterdir():
+        image = dcmread(file)
+        del image.PatientID
+        image.save_as(file)
+
+    with pytest.raises(InputError, match=r"ct: no DICOM SEG can be made of these images \(.*PatientID"):
+        write_dicom_seg(np.zeros(scan.shape[1:]), scan.affine, tmp_path / "ct", tmp_path / "lesion.dcm")
 
 
 @pytest.mark.parametrize("shift_mm", [(0.7, 0, 0), (0, 0, 16)])

@@ -42,11 +42,11 @@ def test_there_are_48_orientations():
 def test_mask_follows_the_scan_through_all_orientations(segmenter, chest, upright_result, axes):
     image = nib.Nifti1Image(chest.image, chest.affine)
     there = ornt_transform(io_orientation(image.affine), axcodes2ornt(axes))
-    turned = image.as_reoriented(there)
-    result = segmenter.segment(turned)
-    assert result.mask.shape == turned.shape
+    reoriented = image.as_reoriented(there)
+    result = segmenter.segment(reoriented)
+    assert result.mask.shape == reoriented.shape
     assert result.mask.dtype == np.uint8
-    assert np.allclose(result.affine, turned.affine)
+    assert np.allclose(result.affine, reoriented.affine)
     back = ornt_transform(axcodes2ornt(axes), io_orientation(image.affine))
     for mask, expected in ((result.mask, upright_result.mask), (result.lungs, upright_result.lungs)):
         returned = np.asarray(nib.Nifti1Image(mask, result.affine).as_reoriented(back).dataobj)
@@ -136,7 +136,7 @@ def test_one_call_does_it_all(chest_file, band_weights, upright_result):
 
 
 def test_values_that_cannot_be_used_are_named(band_weights, chest, segmenter, tmp_path):
-    with pytest.raises(InputError, match=r"infnet_nothing: no bundle .* infnet_vgg16"):
+    with pytest.raises(InputError, match=r"bundle infnet_nothing: unknown; expected one of .* infnet_vgg16"):
         Segmenter("infnet_nothing")
     with pytest.raises(InputError, match="has no value 'colour'"):
         Segmenter(colour="red", weights=band_weights)

@@ -19,9 +19,9 @@ def test_hand_worked_numbers():
     hu = np.full(lungs.shape, -900, dtype=np.int16)
     hu[lesions > 0] = [-600, -600, -600, -300, -300, 0]
 
-    numbers = measure_lesions(lesions, AFFINE, lungs, hu).as_dict()
+    statistics = measure_lesions(lesions, AFFINE, lungs, hu).as_dict()
 
-    assert numbers == {
+    assert statistics == {
         "lesion_volume_ml": 0.6,
         "lung_volume_ml": 4.9,
         "right_lung_volume_ml": 2.5,
@@ -36,15 +36,15 @@ def test_hand_worked_numbers():
         "mean_lesion_hu": -400.0,
         "lesion_touches_border": False,
     }
-    assert json.loads(json.dumps(numbers)) == numbers
+    assert json.loads(json.dumps(statistics)) == statistics
 
 
 def test_what_is_undefined_is_none():
     empty = np.zeros((4, 4, 2), dtype=bool)
 
-    numbers = measure_lesions(empty, AFFINE, lung_labels=empty, image_hu=empty).as_dict()
+    statistics = measure_lesions(empty, AFFINE, lung_labels=empty, image_hu=empty).as_dict()
 
-    undefined = {name for name, value in numbers.items() if value is None}
+    undefined = {name for name, value in statistics.items() if value is None}
     assert undefined == {
         "lung_volume_ml",
         "right_lung_volume_ml",
@@ -55,8 +55,8 @@ def test_what_is_undefined_is_none():
         "largest_lesion_ml",
         "mean_lesion_hu",
     }
-    assert numbers["lesion_volume_ml"] == 0
-    assert numbers["lesion_count"] == 0
+    assert statistics["lesion_volume_ml"] == 0
+    assert statistics["lesion_count"] == 0
 
 
 def test_one_lung_alone_takes_all_lesions():
@@ -65,21 +65,21 @@ def test_one_lung_alone_takes_all_lesions():
     lesions = np.zeros_like(lungs)
     lesions[1, 1, 0] = lesions[1, 5, 0] = 1
 
-    numbers = measure_lesions(lesions, AFFINE, lungs)
+    statistics = measure_lesions(lesions, AFFINE, lungs)
 
-    assert numbers.lesion_percent_of_left_lung == numbers.lesion_percent_of_lung == pytest.approx(40)
-    assert numbers.right_lung_volume_ml is None
-    assert numbers.lesion_percent_of_right_lung is None
-    assert numbers.mean_lesion_hu is None
+    assert statistics.lesion_percent_of_left_lung == statistics.lesion_percent_of_lung == pytest.approx(40)
+    assert statistics.right_lung_volume_ml is None
+    assert statistics.lesion_percent_of_right_lung is None
+    assert statistics.mean_lesion_hu is None
 
 
 def test_healthy_lungs_have_zero_per_cent():
     lungs = np.full((2, 2, 2), 1)
 
-    numbers = measure_lesions(np.zeros((2, 2, 2)), AFFINE, lungs)
+    statistics = measure_lesions(np.zeros((2, 2, 2)), AFFINE, lungs)
 
-    assert numbers.lesion_percent_of_lung == 0
-    assert numbers.lung_volume_ml == pytest.approx(0.8)
+    assert statistics.lesion_percent_of_lung == 0
+    assert statistics.lung_volume_ml == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("voxel", [(0, 2, 2), (4, 2, 2), (2, 0, 2), (2, 4, 2), (2, 2, 0), (2, 2, 4)])

@@ -16,7 +16,7 @@ from infnet_monai.inference import Segmenter
 pytestmark = pytest.mark.slow
 
 MODELS = ("infnet_efficientnet_lite0", "infnet_resnet18")
-TURNED = ("RAS", "LPI", "PSR", "ILA")
+REORIENTED = ("RAS", "LPI", "PSR", "ILA")
 
 
 def dice(a, b):
@@ -27,10 +27,10 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_turned(chest, axes, path):
+def write_reoriented(chest, axes, path):
     image = nib.Nifti1Image(chest.image, chest.affine)
-    turned = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt(axes)))
-    nib.save(turned, path)
+    reoriented = image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt(axes)))
+    nib.save(reoriented, path)
 
 
 def write_oblique(chest, path):
@@ -43,15 +43,15 @@ def write_oblique(chest, path):
 @pytest.fixture(scope="module")
 def studies(server, chests):
     """The server's folder with one more volume for each orientation and kind of file, and a picture."""
-    for axes in TURNED:
-        write_turned(chests["a"], axes, server.studies / f"{axes}.nii.gz")
+    for axes in REORIENTED:
+        write_reoriented(chests["a"], axes, server.studies / f"{axes}.nii.gz")
     write_oblique(chests["a"], server.studies / "oblique.nii")
     for kind in ("nrrd", "mha"):
         itk.imwrite(itk.imread(str(server.studies / "a.nii.gz")), str(server.studies / f"a_{kind}.{kind}"))
     Image.new("L", (8, 8)).save(server.studies / "picture.png")
     server.wait(lambda: server.get("/datastore/")["total"] >= 10)
     assert sorted(server.get("/datastore/", output="all")["objects"]) == sorted(
-        ["a", "b", "c", *TURNED, "oblique", "a_nrrd", "a_mha"]
+        ["a", "b", "c", *REORIENTED, "oblique", "a_nrrd", "a_mha"]
     )
     return server.studies
 
@@ -97,7 +97,7 @@ def test_info_lists_both_models_with_their_label(server):
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
-    "file", ["a.nii.gz", *(f"{axes}.nii.gz" for axes in TURNED), "oblique.nii", "a_nrrd.nrrd", "a_mha.mha"]
+    "file", ["a.nii.gz", *(f"{axes}.nii.gz" for axes in REORIENTED), "oblique.nii", "a_nrrd.nrrd", "a_mha.mha"]
 )
 def test_mask_is_that_of_own_inference_on_the_voxels_of_the_scan(server, studies, model, file):
     assert_like_own_inference(server, file.split(".")[0], model, studies / file)

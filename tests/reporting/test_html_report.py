@@ -11,7 +11,7 @@ from infnet_monai.reporting.html_report import ScanReport, write_html_report
 from infnet_monai.reporting.overlay import ViewerSlice
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NUMBERS = {
+STATISTICS = {
     "lesion_percent_of_lung": 12.34,
     "lesion_percent_of_right_lung": 20.0,
     "lesion_percent_of_left_lung": None,
@@ -37,7 +37,7 @@ def make_slices(count, most_lesion=2):
 @pytest.fixture
 def report(tmp_path):
     scans = [
-        ScanReport("patient/<b>first</b>", "ok", "", NUMBERS, make_slices(5), ["patient/first infection.nii.gz"]),
+        ScanReport("patient/<b>first</b>", "ok", "", STATISTICS, make_slices(5), ["patient/first infection.nii.gz"]),
         ScanReport(
             "leg",
             "no lungs",

@@ -51,7 +51,7 @@ def test_results_below_an_input_can_be_left_out(tmp_path):
     assert names(find_scans([tmp_path], exclude=tmp_path / "out")) == ["a"]
 
 
-def test_dicom_series_are_told_apart_and_read_by_name(tmp_path):
+def test_dicom_series_are_detected_and_read_by_name(tmp_path):
     folder = tmp_path / "patient"
     write_series(folder, rows=4, columns=5, slices=3)
     write_series(folder, rows=4, columns=5, slices=2, prefix="other")

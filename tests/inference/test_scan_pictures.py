@@ -3,8 +3,8 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from infnet_monai.reporting import scan_pictures
-from infnet_monai.reporting.scan_pictures import UprightScan, draw_scan_sheet
+from infnet_monai.inference import Segmentation, scan_pictures
+from infnet_monai.inference.scan_pictures import draw_scan_sheet
 
 
 @pytest.fixture
@@ -13,14 +13,15 @@ def shown(monkeypatch, tmp_path):
 
     def draw(lesion_pixels, slice_mm, lung_slices=()):
         depth = len(lesion_pixels)
-        image = MetaTensor(torch.zeros(1, 8, 8, depth), affine=torch.diag(torch.tensor([1.0, 1.0, slice_mm, 1.0])))
+        axes = torch.tensor([[0, -1, 0, 0], [-1, 0, 0, 0], [0, 0, slice_mm, 0], [0, 0, 0, 1]])  # to P, L, S
+        image = MetaTensor(torch.zeros(1, 8, 8, depth), affine=axes)
         lesions, lungs = np.zeros((2, 8, 8, depth), np.uint8)
         for k, count in enumerate(lesion_pixels):
             lesions[..., k].flat[:count] = 1
         lungs[..., list(lung_slices)] = 1
         tiles = []
         monkeypatch.setattr(scan_pictures, "draw_contact_sheet", lambda these, path, title: tiles.extend(these))
-        draw_scan_sheet(UprightScan(image, lesions, lungs, "hu"), tmp_path / "sheet.png")
+        draw_scan_sheet(Segmentation(lesions, lungs, image.affine, image, "hu"), tmp_path / "sheet.png")
         return [int(tile.caption.split()[1]) for tile in tiles]
 
     return draw

@@ -1,0 +1,90 @@
+"""``infnet segment``: masks, statistics and pictures of scans."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from infnet_monai.bundle_folder import DEFAULT_BUNDLE
+from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
+from infnet_monai.inference.result_writers import optional_outputs
+
+__all__ = ["segment"]
+
+
+def with_output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each optional file of a scan, in place of its ``**outputs``.
+
+    Args:
+        command: Function whose last parameter is ``**outputs``.
+    """
+    *parameters, _ = inspect.signature(command, eval_str=True).parameters.values()
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[bool, typer.Option(f"--{name.replace('_', '-')}", help=line)],
+        )
+        for name, line in optional_outputs().items()
+    ]
+    command.__signature__ = inspect.Signature([*parameters, *options])  # type: ignore[attr-defined]
+    return command
+
+
+@with_output_options
+def segment(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Scans (NIfTI, NRRD, MetaImage), DICOM or other folders.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder of the results.")],
+    bundle: Annotated[str, typer.Option(help="Folder or name of a bundle.")] = DEFAULT_BUNDLE,
+    weights: Annotated[Path | None, typer.Option(help="Weights (default: the bundle's models/model.pt).")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1 ... (default: a GPU where there is one).")
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a voxel is lesion.")] = 0.5,
+    intensity: Annotated[
+        str, typer.Option(help="What the intensities are: auto, hu, grey (0-255) or unit (0-1).")
+    ] = "auto",
+    lung_crop: Annotated[bool, typer.Option(help="Find the lungs and look only there.")] = True,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="Test-time augmentation: average with the mirrored slices; twice the time.")
+    ] = False,
+    report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
+    **outputs: bool,
+) -> None:
+    """Segment lung infection in scans: masks, statistics, pictures."""
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    options = BatchOptions([name for name, wanted in outputs.items() if wanted], report, overwrite)
+    segmenter = Segmenter(
+        bundle, device, weights, threshold=threshold, intensity=intensity, lung_crop=lung_crop, flips=flips
+    )
+    with logging_redirect_tqdm():
+        result = segment_scans(inputs, output, segmenter, options)
+    _print_result(result, output)
+    if result.failures:
+        raise typer.Exit(1)
+
+
+def _print_result(result: BatchResult, output: Path) -> None:
+    for name, record in result.records.items():
+        percent = record.statistics.lesion_percent_of_lung
+        of_lung = f", {percent:.1f} % of the lungs" if percent is not None else ""
+        print(f"{name}: lesion {record.statistics.lesion_volume_ml:.1f} ml{of_lung}")
+    if result.skipped:
+        print(f"{len(result.skipped)} finished before and skipped; --overwrite segments them again")
+    print(f"Masks, statistics and pictures of {len(result.records)} scans: {output}")
+    for path in result.files:
+        print(f"wrote {path}")
+    if result.failures:
+        typer.echo(f"{len(result.failures)} scans failed:", err=True)
+        for line in result.failures.values():
+            typer.echo(f"  {line}", err=True)
