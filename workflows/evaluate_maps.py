@@ -1,10 +1,11 @@
 """Measure a folder of probability maps against masks of the same names, as the published tables do.
 
 python workflows/evaluate_maps.py --pred MAPS --gt MASKS                         the row of the published tables
-python workflows/evaluate_maps.py --pred MAPS --gt MASKS --protocol clinical     the label at 0.5, maps as they are
+python workflows/evaluate_maps.py --pred MAPS --gt MASKS --protocol clinical     the prediction at 0.5, unscaled
 
-Maps and masks are PNG, JPEG, NumPy (.npy) or NIfTI files; 8-bit values are divided by 255. The paper's protocol takes
-volumes slice by slice along the patient's axis, the clinical one as a whole.
+Probability maps and masks are PNG, JPEG, NumPy (.npy) or NIfTI files; 8-bit values are divided by 255, 0 and 1 are kept.
+The paper's protocol takes volumes slice by slice along the patient's axis, the clinical one as a whole, with HD95 in
+mm. Of pictures and arrays the spacing is not known: their HD95 is undefined.
 """
 
 import logging
@@ -31,7 +32,7 @@ class ProtocolName(str, Enum):
 def evaluate_maps(
     pred: Annotated[Path, typer.Option(help="Folder of probability maps.")],
     gt: Annotated[Path, typer.Option(help="Folder of masks.")],
-    protocol: Annotated[ProtocolName, typer.Option(help="Published figures, or those at threshold 0.5.")] = (
+    protocol: Annotated[ProtocolName, typer.Option(help="Metrics as published, or those at threshold 0.5.")] = (
         ProtocolName.paper
     ),
     output: Annotated[Path, typer.Option(help="JSON to write; the CSV goes beside it.")] = Path("metrics.json"),
