@@ -3,8 +3,8 @@
 python workflows/evaluate_maps.py --pred MAPS --gt MASKS                         the row of the published tables
 python workflows/evaluate_maps.py --pred MAPS --gt MASKS --protocol clinical     the prediction at 0.5, unscaled
 
-Probability maps and masks are PNG, JPEG, NumPy (.npy) or NIfTI files; 8-bit values are divided by 255, 0 and 1 are kept.
-The paper's protocol takes volumes slice by slice along the patient's axis, the clinical one as a whole, with HD95 in
+Probability maps and masks are PNG, JPEG, NumPy (.npy) or NIfTI files; 8-bit values are divided by 255, but 0 and 1
+are kept. The paper's protocol takes volumes slice by slice along the patient's axis, the clinical one as a whole, with HD95 in
 mm. Of pictures and arrays the spacing is not known: their HD95 is undefined.
 """
 

@@ -1,1 +1,1 @@
-"""Comparison of bundles and baseline networks: trained alike, measured alike, set beside the published figures."""
+"""Comparison of bundles and baseline networks: trained alike, measured alike, set beside the published metrics."""

@@ -97,11 +97,13 @@ def _load(path: Path) -> MetaTensor:
     while array.ndim > 2 and array.shape[0] == 1:  # batch and channel of a network's output
         array = array[0]
     if array.ndim not in (2, 3):
-        raise InputError(f"{path}: has shape {array.shape}, expected (H, W) or (H, W, D): save one probability map to a file")
-    volume = torch.from_numpy(array).reshape(1, *array.shape[:2], -1)
-    upright = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(SLICE_AXES), volume.shape[1:])
+        raise InputError(
+            f"{path}: has shape {array.shape}, expected (H, W) or (H, W, D): save one probability map to a file"
+        )
+    voxels = torch.from_numpy(array).reshape(1, *array.shape[:2], -1)
+    upright = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(SLICE_AXES), voxels.shape[1:])
     meta = {"spacing_known": False, "largest": {"uint8": 255, "uint16": 65535}.get(dtype)}
-    return MetaTensor(volume, affine=torch.as_tensor(np.linalg.inv(upright)), meta=meta)
+    return MetaTensor(voxels, affine=torch.as_tensor(np.linalg.inv(upright)), meta=meta)
 
 
 def _is_picture(path: Path) -> bool:

@@ -64,7 +64,9 @@ def evaluate_map_folders(pred_dir: Path, reference_dir: Path, protocol: Protocol
     maps, masks = _files_by_case(pred_dir), _files_by_case(reference_dir)
     cases = [case for case in maps if case in masks]
     if not cases:
-        raise InputError(f"{pred_dir}: none of its {len(maps)} probability maps has the name of a mask in {reference_dir}")
+        raise InputError(
+            f"{pred_dir}: none of its {len(maps)} probability maps has the name of a mask in {reference_dir}"
+        )
     metrics = SegmentationMetrics(protocol, spacing_mm="header")
     rows: list[tuple[str, int | None]] = []
     resized, failures = [], []

@@ -37,8 +37,8 @@ class CaseTables:
     def __init__(self, output_dir: str | Path, metrics: SliceMetrics):
         if not metrics.per_case:
             raise InputError(
-                "CaseTables: its SliceMetrics measures no whole cases; give it \"per_case\": true, in a bundle by "
-                "\"validate#key_metric#val_dice#per_case\": true"
+                'CaseTables: its SliceMetrics measures no whole cases; give it "per_case": true, in a bundle by '
+                '"validate#key_metric#val_dice#per_case": true'
             )
         self.output_dir = Path(output_dir)
         self.metrics = metrics

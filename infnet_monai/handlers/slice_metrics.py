@@ -61,7 +61,9 @@ class SliceMetrics:
         """
         names = [f"{self.prefix}{metric.column}" for metric in self.metrics]
         if name not in names:
-            raise InputError(f"key metric {name!r}: SliceMetrics has no such metric; expected one of {', '.join(names)}")
+            raise InputError(
+                f"key metric {name!r}: SliceMetrics has no such metric; expected one of {', '.join(names)}"
+            )
         engine.add_event_handler(Events.STARTED, self._reset)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._measure)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._summarise)

@@ -44,7 +44,8 @@ def threshold_curves(
         pred: Probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D).
         reference: Masks of 0 and 1, same shape.
         protocol: ``"paper"`` scales each probability map by its own minimum and maximum and sets Dice, sensitivity
-            and specificity to 0 where TP = 0 or where they are 0 / 0; ``"clinical"`` does neither and leaves 0 / 0 as NaN.
+            and specificity to 0 where TP = 0 or where they are 0 / 0; ``"clinical"`` does neither and leaves 0 / 0
+            as NaN.
         names: What to call each image in a message.
 
     Returns:

@@ -130,7 +130,7 @@ class ImagePairs:
 
     @cached_property
     def _sums(self) -> tuple[ConfusionCounts, PartSums]:
-        """All that takes passes over the scaled pixels, a few images at once; the last threshold is the adaptive one."""
+        """Pass over the scaled pixels, a few images at once; the last threshold counted is the adaptive one."""
         pred, reference, names = self.pred, self.reference, self.names
         if pred.ndim != 4:
             raise InputError(

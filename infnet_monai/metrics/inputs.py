@@ -36,7 +36,8 @@ def prepared_pair(
         The predictions and the references as float64, shapes and device kept.
 
     Raises:
-        InputError: Shapes differ, a prediction leaves [0, 1] or holds NaN, a reference is not binary; it names the image.
+        InputError: Shapes differ, a prediction leaves [0, 1] or holds NaN, or a reference is not binary; the message
+            names the image.
     """
     check_protocol(protocol)
     pred, reference = _plain(pred), _plain(reference)

@@ -41,7 +41,8 @@ def structure_measure(
         names: What to call each image in a message.
 
     Returns:
-        float64, (B,), within [0, 1] and always defined: for an empty reference 1 - mean(pred), for a full one mean(pred).
+        float64, (B,), within [0, 1] and always defined: for an empty reference 1 - mean(pred), for a full one
+        mean(pred).
 
     Raises:
         InputError: See :func:`infnet_monai.metrics.inputs.prepared_pair`; also for volumes, since it is defined for

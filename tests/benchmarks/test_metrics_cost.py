@@ -23,7 +23,8 @@ def test_speed_ups_are_quotients():
 def test_pysodmetrics_values_come_in_the_order_of_the_names():
     mask = np.zeros((8, 8), np.uint8)
     mask[2:5, 2:6] = 255
-    values = dict(zip([metric.name for metric in select_metrics("paper")], pysodmetrics_values(mask, mask), strict=True))
+    names = [metric.name for metric in select_metrics("paper")]
+    values = dict(zip(names, pysodmetrics_values(mask, mask), strict=True))
     assert values["mae"] == 0
     assert values["s_measure"] == pytest.approx(1, abs=1e-6)
     assert values["max_dice"] == values["adaptive_sensitivity"] == 1
