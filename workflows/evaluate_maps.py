@@ -4,8 +4,8 @@ python workflows/evaluate_maps.py --pred MAPS --gt MASKS                        
 python workflows/evaluate_maps.py --pred MAPS --gt MASKS --protocol clinical     the prediction at 0.5, unscaled
 
 Probability maps and masks are PNG, JPEG, NumPy (.npy) or NIfTI files; 8-bit values are divided by 255, but 0 and 1
-are kept. The paper's protocol takes volumes slice by slice along the patient's axis, the clinical one as a whole, with HD95 in
-mm. Of pictures and arrays the spacing is not known: their HD95 is undefined.
+are kept. The paper's protocol takes volumes slice by slice along the patient's axis, the clinical one as a whole, with
+HD95 in mm. The spacing of pictures and arrays is not known: their HD95 is undefined.
 """
 
 import logging
@@ -63,8 +63,8 @@ def _report(evaluation: FolderEvaluation) -> None:
     if undefined:
         typer.echo(f"Undefined and left out of the mean: {', '.join(undefined)} images")
     typer.echo(f"Resized to the mask (bilinear): {_listed(evaluation.resized)}")
-    typer.echo(f"Maps without a mask: {_listed(evaluation.maps_without_mask)}")
-    typer.echo(f"Masks without a map: {_listed(evaluation.masks_without_map)}")
+    typer.echo(f"Probability maps without a mask: {_listed(evaluation.maps_without_mask)}")
+    typer.echo(f"Masks without a probability map: {_listed(evaluation.masks_without_map)}")
 
 
 def _listed(cases: list[str]) -> str:

@@ -63,7 +63,7 @@ def learning_curve_note(options: ComparisonOptions) -> str:
     )
     many = len(options.seeds) * (options.folds or 1) > 1
     return (
-        f"{watched} Losses of Inf-Net (five maps) and of baselines (one map) differ in scale."
+        f"{watched} Losses of Inf-Net (five outputs) and of baselines (one output) differ in scale."
         + " Lines: means over the runs; bands: their range." * many
     )
 

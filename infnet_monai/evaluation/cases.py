@@ -69,7 +69,8 @@ def measure_case(
         InputError: The values cannot be measured; the message names case and slice.
     """
     spacing = header_spacing(reference) if isinstance(reference, MetaTensor) else None
-    pred, mask = prediction.as_subclass(Tensor).detach().clamp(0, 1), reference.as_subclass(Tensor).detach()
+    pred = prediction.as_subclass(Tensor).detach().clamp(0, 1)
+    mask = reference.as_subclass(Tensor).detach().to(pred.device)
     slices = pred.movedim(-1, 0), mask.movedim(-1, 0)
     lesion = slices[1].flatten(1).any(1)
     in_plane = None if spacing is None else spacing[:2]

@@ -109,10 +109,10 @@ def counts_at(
     Returns:
         Counts with T = 1.
     """
-    label = torch.empty_like(pred) if scratch is None else scratch
-    pred, reference, label = pred.flatten(1), reference.flatten(1), label.flatten(1)
+    binary = torch.empty_like(pred) if scratch is None else scratch
+    pred, reference, binary = pred.flatten(1), reference.flatten(1), binary.flatten(1)
     limit = torch.as_tensor(threshold, dtype=pred.dtype, device=pred.device).reshape(-1, 1)
-    torch.ge(pred, limit, out=label)
-    n_labelled, n_foreground = label.sum(1, keepdim=True), reference.sum(1, keepdim=True)
-    tp = label.mul_(reference).sum(1, keepdim=True)
-    return ConfusionCounts(tp, n_labelled - tp, n_foreground, pred.shape[1] - n_foreground)
+    torch.ge(pred, limit, out=binary)
+    n_positive, n_foreground = binary.sum(1, keepdim=True), reference.sum(1, keepdim=True)
+    tp = binary.mul_(reference).sum(1, keepdim=True)
+    return ConfusionCounts(tp, n_positive - tp, n_foreground, pred.shape[1] - n_foreground)

@@ -27,7 +27,7 @@ Sums = TypeVar("Sums", ConfusionCounts, PartSums)
 
 
 class ImagePairs:
-    """B predictions and their references, and what metrics share of them.
+    """B predictions and their references, and what several metrics need of them.
 
     Whatever a metric asks for is computed at the first time and kept, so that the confusion counts over 256
     thresholds, the sums over parts and the surfaces are each computed once, however many metrics use them.
@@ -91,11 +91,11 @@ class ImagePairs:
         """95th percentile of the distances between the surfaces at 0.5 in mm, (B,); NaN without a known spacing."""
         pred, reference = self.pair
         distances = torch.full((len(self),), torch.nan, dtype=torch.float64, device=pred.device)
-        label, reference = (pred >= CLINICAL_THRESHOLD).to(torch.uint8), reference.to(torch.uint8)
+        binary, reference = (pred >= CLINICAL_THRESHOLD).to(torch.uint8), reference.to(torch.uint8)
         for index, spacing in enumerate(self.spacing_mm):
             if spacing is not None:
                 here = slice(index, index + 1)
-                distances[here] = hausdorff_95(label[here], reference[here], [spacing])
+                distances[here] = hausdorff_95(binary[here], reference[here], [spacing])
         return distances
 
     @property

@@ -46,9 +46,9 @@ def prepared_pair(
     _check_range(low, high, names)
     if reference.dtype != torch.bool:
         _check_binary(reference, names)
-    maps, masks = torch.empty(2, *pred.shape, dtype=torch.float64, device=pred.device) if out is None else out
+    probabilities, masks = torch.empty(2, *pred.shape, dtype=torch.float64, device=pred.device) if out is None else out
     masks.copy_(reference.to(torch.uint8))  # from bool it would take twice as long
-    return (_stretch(pred, low, high, maps) if protocol == "paper" else maps.copy_(pred)), masks
+    return (_stretch(pred, low, high, probabilities) if protocol == "paper" else probabilities.copy_(pred)), masks
 
 
 def min_max_scaled(pred: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def paper_metrics(pred: Tensor, reference: Tensor, names: Sequence[str] | None =
     Nothing is undefined: Dice, sensitivity and specificity are 0 where TP = 0 and where they are 0 / 0. An empty
     reference therefore scores 0 in all three, whatever the prediction; its enhanced alignment is the fraction of
     pixels below the threshold and its structure measure :math:`1 - \bar p`, so that an empty prediction of it scores
-    about 1 in both. The scaled map of an empty prediction reaches the threshold 0 only.
+    about 1 in both. An empty prediction, scaled, reaches the threshold 0 only.
 
     Args:
         pred: Probabilities within [0, 1], (B, 1, H, W).

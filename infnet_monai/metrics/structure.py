@@ -150,7 +150,7 @@ def _region_score(parts: PartSums) -> Tensor:
 
 
 def _halves(profile: Tensor) -> Tensor:
-    """Which rows (or columns) lie up to the centroid of the profile (B, L), and which beyond: (B, 2, L) of 0 and 1.
+    """Mark the rows (or columns) up to the centroid of the profile (B, L) and those beyond: (B, 2, L) of 0 and 1.
 
     Counted from 1 the centroid is rounded half up and its own row belongs to the first half: counted from 0, the
     first half reaches to centroid + 0.5.

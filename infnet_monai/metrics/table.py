@@ -1,7 +1,7 @@
 """The one table of metrics: logs, CSV files, tables, pages and comparisons show what a row of it says.
 
 To add a metric, add a row. What it computes, it computes from :class:`infnet_monai.metrics.images.ImagePairs`, which
-computes what several metrics share only once.
+computes what several metrics need only once.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def draw_learning_curves(curves: Mapping[str, Sequence[pd.DataFrame]], path: str
         for position, (name, tables) in enumerate(curves.items()):
             values = pd.concat(tables).groupby("epoch")[column]
             mean, low, high = values.mean(), values.min(), values.max()
-            # Every other colour of this map is a pale one: those come last.
+            # Every other colour of ``tab20`` is a pale one: those come last.
             colour = colours[(2 * position + position // 10) % 20]
             axes.plot(mean.index, mean, marker=".", color=colour, label=name)
             if len(tables) > 1:
