@@ -30,7 +30,8 @@ class SliceMetrics:
 
     The evaluator's state then holds, besides ``val_dice``, all other rows of the table of metrics that have a heading:
     ``val_sensitivity``, ``val_paper_mean_dice`` and so on. Those of the clinical protocol are of the probability map
-    as it is, binarised at 0.5; those of the paper's protocol have the prefix ``paper_``. Over a section without any
+    as it is, binarised at 0.5; those of the paper's protocol have the prefix ``paper_``. MONAI's own metrics can join
+    them as additional metrics of :func:`infnet_monai.handlers.lesion_slices`. Over a section without any
     lesion they are all NaN, with one warning. The slices of several ranks are gathered before the means are taken.
 
     Args:
