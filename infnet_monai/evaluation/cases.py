@@ -72,7 +72,7 @@ def measure_case(
     pred = prediction.as_subclass(Tensor).detach().clamp(0, 1)
     mask = reference.as_subclass(Tensor).detach().to(pred.device)
     slices = pred.movedim(-1, 0), mask.movedim(-1, 0)
-    lesion = slices[1].flatten(1).any(1)
+    lesion = (slices[1] != 0).flatten(1).any(1)  # any() of uint8 would be uint8
     in_plane = None if spacing is None else spacing[:2]
     with_lesion = _measure_slices(*slices, lesion, case, metrics, in_plane)
     if not details:

@@ -32,9 +32,9 @@ def volume(values, name="case_1.nii.gz"):
 ITEM = {
     "image": volume([[0, 0, 0, 0]] * 3),
     "pred": volume([[0.9, 0.8, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2], [0.5, 0.1, 0.6, 0.0]]),
-    "label": volume([[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0]]),
+    "label": volume([[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0]]).to(torch.uint8),
 }
-HEALTHY = ITEM | {"label": volume([[0, 0, 0, 0]] * 3)}
+HEALTHY = ITEM | {"label": volume([[0, 0, 0, 0]] * 3).to(torch.uint8)}
 
 
 def random_items(count, seed=0):
