@@ -1,10 +1,11 @@
 """Measure a folder of probability maps against masks of the same names, as the published tables do.
 
 python workflows/evaluate_maps.py --pred MAPS --gt MASKS                         the row of the published tables
-python workflows/evaluate_maps.py --pred MAPS --gt MASKS --protocol clinical     the label at 0.5, maps as they are
+python workflows/evaluate_maps.py --pred MAPS --gt MASKS --protocol clinical     the prediction at 0.5, unscaled
 
-Maps and masks are PNG, JPEG, NumPy (.npy) or NIfTI files; 8-bit values are divided by 255. The paper's protocol takes
-volumes slice by slice along the patient's axis, the clinical one as a whole.
+Probability maps and masks are PNG, JPEG, NumPy (.npy) or NIfTI files; 8-bit values are divided by 255, but 0 and 1
+are kept. The paper's protocol takes volumes slice by slice along the patient's axis, the clinical one as a whole, with
+HD95 in mm. The spacing of pictures and arrays is not known: their HD95 is undefined.
 """
 
 import logging
@@ -31,7 +32,7 @@ class ProtocolName(str, Enum):
 def evaluate_maps(
     pred: Annotated[Path, typer.Option(help="Folder of probability maps.")],
     gt: Annotated[Path, typer.Option(help="Folder of masks.")],
-    protocol: Annotated[ProtocolName, typer.Option(help="Published figures, or those at threshold 0.5.")] = (
+    protocol: Annotated[ProtocolName, typer.Option(help="Metrics as published, or those at threshold 0.5.")] = (
         ProtocolName.paper
     ),
     output: Annotated[Path, typer.Option(help="JSON to write; the CSV goes beside it.")] = Path("metrics.json"),
@@ -62,8 +63,8 @@ def _report(evaluation: FolderEvaluation) -> None:
     if undefined:
         typer.echo(f"Undefined and left out of the mean: {', '.join(undefined)} images")
     typer.echo(f"Resized to the mask (bilinear): {_listed(evaluation.resized)}")
-    typer.echo(f"Maps without a mask: {_listed(evaluation.maps_without_mask)}")
-    typer.echo(f"Masks without a map: {_listed(evaluation.masks_without_map)}")
+    typer.echo(f"Probability maps without a mask: {_listed(evaluation.maps_without_mask)}")
+    typer.echo(f"Masks without a probability map: {_listed(evaluation.masks_without_map)}")
 
 
 def _listed(cases: list[str]) -> str:

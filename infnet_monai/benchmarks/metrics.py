@@ -1,4 +1,4 @@
-"""Time of the published tables' figures beside PySODMetrics."""
+"""Time of the published tables' metrics beside PySODMetrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from monai.utils import optional_import
 from scipy.ndimage import gaussian_filter
 
-from infnet_monai.metrics import paper_measures
+from infnet_monai.metrics import paper_metrics
 
 __all__ = ["MetricsCost", "measure_metrics"]
 
@@ -28,9 +28,9 @@ class MetricsCost:
         image_size: Height and width of the slices in pixels.
         batch_size: Number of slices.
         pysodmetrics_ms: By PySODMetrics, one slice after the other.
-        singles_ms: By :func:`infnet_monai.metrics.paper_measures`, one slice after the other.
+        singles_ms: By :func:`infnet_monai.metrics.paper_metrics`, one slice after the other.
         batch_ms: By the same, all slices at once.
-        largest_difference: Between the two in any figure of any slice.
+        largest_difference: Largest difference between the two in any metric of any slice.
     """
 
     image_size: int
@@ -42,20 +42,20 @@ class MetricsCost:
 
     @property
     def speed_up(self) -> float:
-        """How many times faster than PySODMetrics single slices are measured."""
+        """Return the speed-up of single slices over PySODMetrics."""
         return self.pysodmetrics_ms / self.singles_ms
 
     @property
     def batch_speed_up(self) -> float:
-        """How many times faster the batch is than its slices one by one."""
+        """Return the speed-up of the batch over its slices one by one."""
         return self.singles_ms / self.batch_ms
 
 
 def measure_metrics(image_size: int = 352, batch_size: int = 16, repeats: int = 20) -> MetricsCost:
-    """Time the full protocol on synthetic 8-bit maps, the contenders in turn, PyTorch on one thread.
+    """Time the full protocol on synthetic 8-bit probability maps, the contenders in turn, PyTorch on one thread.
 
-    The figures are the mean, maximum and adaptive Dice, sensitivity, specificity and enhanced alignment, the
-    structure measure and the MAE. PySODMetrics gets the 8-bit arrays it expects, `paper_measures` float32 and bool.
+    The metrics are the mean, maximum and adaptive Dice, sensitivity, specificity and enhanced alignment, the
+    structure measure and the MAE. PySODMetrics gets the 8-bit arrays it expects, ``paper_metrics`` float32 and bool.
 
     Args:
         image_size: Height and width of the slices in pixels.
@@ -72,45 +72,46 @@ def measure_metrics(image_size: int = 352, batch_size: int = 16, repeats: int = 
     maps = torch.stack([torch.from_numpy(pred)[None] for pred, _ in pairs]).float() / 255
     masks = torch.stack([torch.from_numpy(mask > 0)[None] for _, mask in pairs])
     contenders: dict[str, Callable[[], object]] = {
-        "pysodmetrics": lambda: [pysodmetrics_measures(*pair) for pair in pairs],
-        "singles": lambda: [paper_measures(maps[i : i + 1], masks[i : i + 1]) for i in range(batch_size)],
-        "batch": lambda: paper_measures(maps, masks),
+        "pysodmetrics": lambda: [pysodmetrics_values(*pair) for pair in pairs],
+        "singles": lambda: [paper_metrics(maps[i : i + 1], masks[i : i + 1]) for i in range(batch_size)],
+        "batch": lambda: paper_metrics(maps, masks),
     }
     with _one_thread():
         seconds = _in_turn(contenders, repeats)
-    theirs = np.stack([pysodmetrics_measures(*pair) for pair in pairs])
+    theirs = np.stack([pysodmetrics_values(*pair) for pair in pairs])
     return MetricsCost(
         image_size,
         batch_size,
         **{f"{name}_ms": 1e3 * total / batch_size for name, total in seconds.items()},
-        largest_difference=float(np.abs(paper_measures(maps, masks).values.numpy() - theirs).max()),
+        largest_difference=float(np.abs(paper_metrics(maps, masks).values.numpy() - theirs).max()),
     )
 
 
-def pysodmetrics_measures(pred: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Compute the figures of :data:`infnet_monai.metrics.PAPER_MEASURES` with PySODMetrics.
+def pysodmetrics_values(pred: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Compute the metrics of the paper's protocol with PySODMetrics.
 
     Args:
-        pred: Map of 0 to 255, uint8 ``(H, W)``.
+        pred: Probability map of 0 to 255, uint8 ``(H, W)``.
         mask: Reference of 0 and 255, uint8 ``(H, W)``.
 
     Returns:
-        One value a measure.
+        One value a metric, columns as in ``select_metrics("paper")``.
     """
     handlers = ("DICEHandler", "RecallHandler", "SpecificityHandler")
     overlap = py_sod_metrics.FmeasureV2({name: getattr(py_sod_metrics, name)(True, True) for name in handlers})
     alignment, structure, error = py_sod_metrics.Emeasure(), py_sod_metrics.Smeasure(), py_sod_metrics.MAE()
-    for measure in (overlap, alignment, structure, error):
-        measure.step(pred, mask)
+    for metric in (overlap, alignment, structure, error):
+        metric.step(pred, mask)
     results, e_measure = overlap.get_results(), alignment.get_results()["em"]
     curves = [*(results[name]["dynamic"] for name in handlers), e_measure["curve"]]
     adaptive = [*(results[name]["adaptive"] for name in handlers), e_measure["adp"]]
     means, maxima = [curve.mean() for curve in curves], [curve.max() for curve in curves]
-    return np.array([*means, *maxima, *adaptive, structure.get_results()["sm"], error.get_results()["mae"]])
+    s_measure, mae = structure.get_results()["sm"], error.get_results()["mae"]
+    return np.array([*means[:3], s_measure, means[3], mae, *maxima, *adaptive])
 
 
 def _synthetic_pair(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A noisy map of smooth blobs and the blobs themselves, both 8-bit."""
+    """Make a noisy probability map of smooth blobs and the blobs themselves, both 8-bit."""
     rng = np.random.default_rng(seed)
     field = gaussian_filter(rng.normal(size=(size, size)), sigma=size / 30)
     field = (field - np.quantile(field, 0.85)) / field.std()
@@ -119,7 +120,7 @@ def _synthetic_pair(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_turn(contenders: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median CPU seconds of each; CPU time leaves out what other programs take of the machine."""
+    """Return the median CPU seconds of each; CPU time leaves out what other programs take of the machine."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(repeats + 1):
         for name, run in contenders.items():

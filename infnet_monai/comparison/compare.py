@@ -95,9 +95,8 @@ def _complete_all(runs: Sequence[Run]) -> dict[str, str]:
             count = counts[run.name]
             try:
                 run.train_and_evaluate(lock, count.show)
-                logger.info(
-                    "%s: Dice %.3f (%d of %d)", run.name, read_result(run).figures["mean_dice"], position, len(to_do)
-                )
+                dice = read_result(run).metrics["paper_mean_dice"]
+                logger.info("%s: Dice %.3f (%d of %d)", run.name, dice, position, len(to_do))
             except (InputError, WorkflowFailed) as error:
                 problems[run.name] = str(error)
                 logger.error("%s: %s", run.name, error)

@@ -1,4 +1,4 @@
-"""Example slices of an evaluation, kept with their masks for the figures of a comparison."""
+"""Example slices of an evaluation, kept with their masks for the pictures of a comparison."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from infnet_monai.data.slice_dataset import case_name
 from infnet_monai.files import atomic_write
+from infnet_monai.metrics import CLINICAL_THRESHOLD
 from infnet_monai.transforms.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window
 
 __all__ = ["EXAMPLES_DIR", "Example", "ExampleMasks", "load_example"]
 
 EXAMPLES_DIR = "examples"
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class Example:
-    """A slice with its true and its predicted mask, upright.
+    """A slice with the masks of reference and prediction, upright.
 
     Args:
-        name: Of the scan, and where it has several slices the number of this one, counted from 1.
+        name: Name of the scan, and where it has several slices the number of this one, counted from 1.
         image: Windowed slice ``(H, W)``, uint8.
-        reference: True mask ``(H, W)``, bool.
-        prediction: Predicted mask ``(H, W)``, bool.
+        reference: Mask of the reference ``(H, W)``, bool.
+        prediction: Mask of the prediction ``(H, W)``, bool.
         spacing_mm: Pixel size along rows and columns of the array.
     """
 
@@ -41,7 +41,7 @@ class Example:
 
 
 class ExampleMasks:
-    """Keep of each case the slice with the largest true lesion, and its masks; attach it to the evaluator.
+    """Keep of each case the slice with the largest lesion of the reference, and its masks; attach it to the evaluator.
 
     Args:
         output_dir: Folder of the evaluation; gets ``examples/CASE.npz``.
@@ -70,13 +70,17 @@ class ExampleMasks:
                     name=f"{case}, slice {k + 1}" if reference.shape[-1] > 1 else case,
                     image=np.rint(image * 255).astype(np.uint8),
                     reference=reference[..., k],
-                    prediction=item["pred"][0, ..., k].cpu().numpy() >= THRESHOLD,
+                    prediction=item["pred"][0, ..., k].cpu().numpy() >= CLINICAL_THRESHOLD,
                     spacing_mm=[float(size) for size in scan.pixdim[:2]],
                 )
 
 
 def load_example(path: Path) -> Example:
-    """Read what :class:`ExampleMasks` has kept of a case."""
+    """Read what :class:`ExampleMasks` has kept of a case.
+
+    Args:
+        path: NPZ file of the case.
+    """
     with np.load(path) as content:
         rows_mm, columns_mm = content["spacing_mm"].tolist()
         return Example(

@@ -5,40 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infnet_monai.comparison.captions import fixed_threshold_caption, table_caption
 from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.pictures import draw_pictures
 from infnet_monai.comparison.plan import Run
-from infnet_monai.comparison.published import PAPER, PUBLISHED_ROWS, REPORT
-from infnet_monai.comparison.results import RunResult, method_rows, read_result, run_table
+from infnet_monai.comparison.results import PUBLISHED_ROWS, SOURCES, RunResult, method_rows, read_result, run_table
 from infnet_monai.errors import InputError
-from infnet_monai.evaluation.metric_tables import TABLE_COLUMNS
 from infnet_monai.files import atomic_write
+from infnet_monai.metrics import select_metrics
 from infnet_monai.reporting.comparison_page import RunState, write_comparison_page
 from infnet_monai.reporting.comparison_table import ComparisonTable, rows_as_frame
 from infnet_monai.run_record import package_versions
 
-__all__ = ["write_outputs"]
-
-FIXED_COLUMNS = {
-    "Dice": "dice_at_0.5",
-    "Sen.": "sensitivity_at_0.5",
-    "Spec.": "specificity_at_0.5",
-    "MAE": "mae_unscaled",
-}
-SOURCES = {"Source report": REPORT, "Source paper": PAPER}
+__all__ = ["fixed_threshold_caption", "table_caption", "write_outputs"]
 
 
 def write_outputs(options: ComparisonOptions, runs: Sequence[Run], problems: Mapping[str, str]) -> list[Path]:
     """Write tables, pictures and the page from the finished runs.
 
     Args:
-        options: Of the comparison.
-        runs: All of them.
+        options: Options of the comparison.
+        runs: All runs of the comparison.
         problems: Why a run is not finished, by its name.
 
     Returns:
-        Paths of the files.
+        Paths of the written files.
 
     Raises:
         InputError: No run is finished.
@@ -74,13 +64,58 @@ def _make_tables(
     slices = {result.run.fold: result.lesion_slices for result in results}
     caption = table_caption(options, sum(slices.values()))
     return [
-        ComparisonTable(caption, TABLE_COLUMNS["paper"], [*rows, *PUBLISHED_ROWS]),
-        ComparisonTable(fixed_threshold_caption(options), FIXED_COLUMNS, rows),
+        ComparisonTable(caption, select_metrics("paper", printed=True), [*rows, *PUBLISHED_ROWS]),
+        ComparisonTable(fixed_threshold_caption(options), select_metrics("clinical", printed=True), rows),
     ]
 
 
+def table_caption(options: ComparisonOptions, lesion_slices: int) -> str:
+    """Return the caption of the table by the paper's protocol.
+
+    Args:
+        options: Options of the comparison.
+        lesion_slices: Number of slices that the metrics are means of.
+    """
+    where = (
+        "the test section" if options.folds is None else f"the held-out parts of {options.folds}-fold cross-validation"
+    )
+    return (
+        f"Metrics by the paper's protocol over {lesion_slices} slices with lesion of {where}: each probability map "
+        "scaled to [0, 1], Dice, sensitivity, specificity and enhanced-alignment measure (E) as means over 256 "
+        f"thresholds, structure measure (S) and MAE. {_weights_words(options)} {_spread_words(options)} Bold: best of "
+        "the rows measured here. The other rows are as printed, for other slices (48 of COVID-SemiSeg in the paper of "
+        "Fan et al., 50 in the report of Yildizhan): comparable only where the same slices are measured."
+    )
+
+
+def fixed_threshold_caption(options: ComparisonOptions) -> str:
+    """Return the caption of the table at threshold 0.5."""
+    return (
+        "The same slices at the fixed threshold 0.5, probability maps not scaled; MAE of the probability map as it is; "
+        "undefined values (HD95 of an empty mask or without a known spacing) are left out. "
+        f"{_weights_words(options)} {_spread_words(options)}"
+    )
+
+
+def _weights_words(options: ComparisonOptions) -> str:
+    """Say which epoch's weights are measured."""
+    if options.folds is None:
+        return "Weights of the epoch with the best Dice on the validation section."
+    return "Weights of the last epoch: no epoch was chosen on slices that are measured."
+
+
+def _spread_words(options: ComparisonOptions) -> str:
+    """Say over what means and standard deviations are taken."""
+    seeds = len(options.seeds)
+    if options.folds is not None:
+        over = f"{options.folds} folds" + (f" and {seeds} seeds" if seeds > 1 else "")
+        mean = "Mean over all slices" + (f" and {seeds} seeds" if seeds > 1 else "")
+        return f"{mean} ± standard deviation over the runs of {over}."
+    return f"Mean ± standard deviation over {seeds} seeds." if seeds > 1 else f"One run, seed {options.seeds[0]}."
+
+
 def _write_tables(tables: Sequence[ComparisonTable], results: Sequence[RunResult], output_dir: Path) -> list[Path]:
-    sources = [f"{name}: {source}.\n" for name, source in SOURCES.items()]
+    sources = [f"Source {name}: {source}.\n" for name, source in SOURCES.items()]
     texts = {
         "table.md": "\n".join([*(table.markdown() for table in tables), *sources]),
         "table.tex": "\n".join(table.latex() for table in tables),

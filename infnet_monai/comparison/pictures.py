@@ -1,4 +1,4 @@
-"""The pictures of a comparison: learning curves, and the report's Figures 5 and 6."""
+"""Pictures of a comparison: learning curves, and Figures 5 and 6 of the report of Yildizhan (2020)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from infnet_monai.comparison.captions import learning_curve_note
 from infnet_monai.comparison.examples import EXAMPLES_DIR, Example, load_example
 from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.plan import Run
@@ -15,7 +14,7 @@ from infnet_monai.reporting.comparison_figures import MaskRow, draw_learning_cur
 from infnet_monai.reporting.comparison_page import Picture
 from infnet_monai.reporting.contact_sheet import choose_examples
 
-__all__ = ["draw_pictures"]
+__all__ = ["draw_pictures", "learning_curve_note"]
 
 EXAMPLES_SHOWN = 3
 MASK_ROWS_SHOWN = 5
@@ -26,8 +25,11 @@ def draw_pictures(options: ComparisonOptions, finished: Sequence[Run]) -> list[P
     """Draw all pictures into the folder of the comparison.
 
     Args:
-        options: Of the comparison.
+        options: Options of the comparison.
         finished: Runs that have been evaluated; the masks are those of the first one's seed.
+
+    Returns:
+        The pictures from top to bottom of the page.
     """
     names = [method.name for method in options.methods if any(run.method == method for run in finished)]
     seed, folder, note = finished[0].seed, options.output_dir, learning_curve_note(options)
@@ -39,14 +41,32 @@ def draw_pictures(options: ComparisonOptions, finished: Sequence[Run]) -> list[P
         Picture(
             draw_mask_rows(choose_examples(examples, EXAMPLES_SHOWN), folder / "figure5_examples.png"),
             "Example slices and their masks",
-            f"As Figure 5 of the report. {CHOICE}",
+            f"As Figure 5 of the report of Yildizhan. {CHOICE}",
         ),
         Picture(
             draw_mask_rows(rows, folder / "figure6_masks.png"),
             "Masks of all networks",
-            f"As Figure 6 of the report: threshold 0.5, seed {seed}. {CHOICE}",
+            f"As Figure 6 of the report of Yildizhan: threshold 0.5, seed {seed}. {CHOICE}",
         ),
     ]
+
+
+def learning_curve_note(options: ComparisonOptions) -> str:
+    """Say what the learning curves show.
+
+    Args:
+        options: Options of the comparison.
+    """
+    watched = (
+        "Validation: the validation section."
+        if options.folds is None
+        else "Validation: a tenth of each fold's training items, watched only; the held-out parts are not seen."
+    )
+    many = len(options.seeds) * (options.folds or 1) > 1
+    return (
+        f"{watched} Losses of Inf-Net (five outputs) and of baselines (one output) differ in scale."
+        + " Lines: means over the runs; bands: their range." * many
+    )
 
 
 def _mask_rows(names: Sequence[str], runs: Sequence[Run]) -> list[MaskRow]:

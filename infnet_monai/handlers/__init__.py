@@ -3,8 +3,8 @@
 from infnet_monai.handlers.case_tables import CaseTables
 from infnet_monai.handlers.checkpoints import BestModel, LastCheckpoint
 from infnet_monai.handlers.learning_curve import LearningCurve
-from infnet_monai.handlers.paper_figures import PaperFigures
 from infnet_monai.handlers.preview import ValidationPreview
+from infnet_monai.handlers.slice_metrics import SliceMetrics
 from infnet_monai.handlers.slices import lesion_slices, slices
 from infnet_monai.handlers.training import GradientClipping, LossProgressBar, MultiScaleUpdate
 
@@ -16,7 +16,7 @@ __all__ = [
     "LearningCurve",
     "LossProgressBar",
     "MultiScaleUpdate",
-    "PaperFigures",
+    "SliceMetrics",
     "ValidationPreview",
     "lesion_slices",
     "slices",

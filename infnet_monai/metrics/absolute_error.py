@@ -1,4 +1,4 @@
-"""Mean absolute error of a soft map."""
+"""Mean absolute error of a probability map."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ __all__ = ["absolute_errors", "mean_absolute_error"]
 def mean_absolute_error(
     pred: Tensor, reference: Tensor, protocol: Protocol = "paper", names: Sequence[str] | None = None
 ) -> Tensor:
-    """Mean of ``|pred - reference|`` over each image's pixels.
+    r"""Compute the mean absolute error of each image.
+
+    .. math::
+        \mathrm{MAE}(p, g) = \frac{1}{N} \sum_{i=1}^{N} |p_i - g_i|
 
     Args:
-        pred: probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D).
-        reference: masks of 0 and 1, same shape.
-        protocol: ``"paper"`` scales each map by its minimum and maximum, ``"clinical"`` takes it as it is.
-        names: what to call each case in a message.
+        pred: Probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D).
+        reference: Masks of 0 and 1, same shape.
+        protocol: ``"paper"`` scales each probability map by its own minimum and maximum, ``"clinical"`` takes it as
+            it is.
+        names: What to call each image in a message.
 
     Returns:
-        float64, (B,).
+        float64, (B,), within [0, 1] and always defined.
 
     Raises:
-        InputError: see :func:`prepared_pair`.
+        InputError: See :func:`infnet_monai.metrics.inputs.prepared_pair`.
+
+    Source:
+        The MATLAB toolbox of the authors of Inf-Net.
 
     Example:
         >>> import torch
@@ -37,5 +44,10 @@ def mean_absolute_error(
 
 
 def absolute_errors(pred: Tensor, reference: Tensor) -> Tensor:
-    """:func:`mean_absolute_error` of maps as :func:`prepared_pair` returns them."""
+    """Compute :func:`mean_absolute_error` of a pair that ``prepared_pair`` has returned.
+
+    Args:
+        pred: Probabilities, float64, (B, 1, ...).
+        reference: Masks of 0 and 1, float64, same shape.
+    """
     return (pred - reference).abs_().flatten(1).mean(1)

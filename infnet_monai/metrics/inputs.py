@@ -1,4 +1,4 @@
-"""What every measure accepts: probability maps and binary references of one shape."""
+"""What every metric accepts: probability maps and binary references of one shape."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ def prepared_pair(
     names: Sequence[str] | None = None,
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Check a batch of maps and references and bring them to what the protocol measures.
+    """Check a batch of predictions and references and bring them to what the protocol measures.
 
     Args:
-        pred: probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D), any dtype.
-        reference: masks of 0 and 1 of the same shape, any dtype.
-        protocol: ``"paper"`` scales each map by its own minimum and maximum, ``"clinical"`` takes it as it is.
-        names: what to call each of the B cases in a message.
-        out: float64 (2, B, 1, ...) to write both to, new if None.
+        pred: Probabilities within [0, 1], (B, 1, H, W) or (B, 1, H, W, D), any dtype.
+        reference: Masks of 0 and 1 of the same shape, any dtype.
+        protocol: ``"paper"`` scales each probability map by its own minimum and maximum, ``"clinical"`` takes it as
+            it is.
+        names: What to call each of the B images in a message.
+        out: Tensor to write both to, float64 (2, B, 1, ...); a new one by default.
 
     Returns:
-        The maps and the references as float64, shapes and device kept.
+        The predictions and the references as float64, shapes and device kept.
 
     Raises:
-        InputError: shapes differ, a map leaves [0, 1] or holds NaN, a reference is not binary; it names the case.
+        InputError: Shapes differ, a prediction leaves [0, 1] or holds NaN, or a reference is not binary; the message
+            names the image.
     """
     check_protocol(protocol)
     pred, reference = _plain(pred), _plain(reference)
@@ -44,22 +46,27 @@ def prepared_pair(
     _check_range(low, high, names)
     if reference.dtype != torch.bool:
         _check_binary(reference, names)
-    maps, masks = torch.empty(2, *pred.shape, dtype=torch.float64, device=pred.device) if out is None else out
+    probabilities, masks = torch.empty(2, *pred.shape, dtype=torch.float64, device=pred.device) if out is None else out
     masks.copy_(reference.to(torch.uint8))  # from bool it would take twice as long
-    return (_stretch(pred, low, high, maps) if protocol == "paper" else maps.copy_(pred)), masks
+    return (_stretch(pred, low, high, probabilities) if protocol == "paper" else probabilities.copy_(pred)), masks
 
 
 def min_max_scaled(pred: Tensor) -> Tensor:
-    """Scale each map to [0, 1] by its own minimum and maximum; a constant map is clipped to [0, 1] instead.
+    r"""Scale each probability map to [0, 1] by its own minimum and maximum.
+
+    .. math::
+        p_i = \frac{p'_i - \min p'}{\max p' - \min p'}
+
+    A constant map is clipped to [0, 1] instead.
 
     Args:
-        pred: (B, 1, H, W) or (B, 1, H, W, D).
+        pred: Values of any range, (B, 1, H, W) or (B, 1, H, W, D).
 
     Returns:
-        float64, same shape.
+        float64, same shape, within [0, 1] and always defined.
 
     Source:
-        ``mapminmax`` in the MATLAB toolbox of the paper's authors.
+        ``mapminmax`` in the MATLAB toolbox of the authors of Inf-Net.
 
     Example:
         >>> min_max_scaled(torch.tensor([[[[0.25, 0.5, 0.75]]]]))
@@ -75,7 +82,7 @@ def check_protocol(protocol: str) -> None:
 
 
 def check_shapes(pred: Tensor, reference: Tensor, names: Sequence[str] | None) -> None:
-    """Refuse maps and references that are not both (B, 1, H, W) or (B, 1, H, W, D)."""
+    """Refuse predictions and references that are not both (B, 1, H, W) or (B, 1, H, W, D)."""
     if pred.shape != reference.shape:
         raise InputError(
             f"{case_name(names, 0)}: the prediction has shape {tuple(pred.shape)}, the reference "
@@ -83,13 +90,13 @@ def check_shapes(pred: Tensor, reference: Tensor, names: Sequence[str] | None) -
         )
     if pred.ndim not in (4, 5) or pred.shape[1] != 1 or pred.numel() == 0:
         raise InputError(
-            f"{case_name(names, 0)}: maps of shape {tuple(pred.shape)} cannot be measured: "
+            f"{case_name(names, 0)}: predictions of shape {tuple(pred.shape)} cannot be measured: "
             "give (B, 1, H, W) or (B, 1, H, W, D)"
         )
 
 
 def case_name(names: Sequence[str] | None, index: int) -> str:
-    """The caller's name of a case, or its place in the batch."""
+    """Return the caller's name of an image, or its place in the batch."""
     return names[index] if names is not None else f"case {index} of the batch"
 
 

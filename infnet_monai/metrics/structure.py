@@ -1,4 +1,4 @@
-"""Structure measure of a soft map."""
+"""Structure measure of a probability map."""
 
 from __future__ import annotations
 
@@ -19,25 +19,38 @@ EPS = torch.finfo(torch.float64).eps  # MATLAB's eps
 def structure_measure(
     pred: Tensor, reference: Tensor, protocol: Protocol = "paper", names: Sequence[str] | None = None
 ) -> Tensor:
-    """How well a map keeps the object's structure: the mean of an object score and a region score, at least 0.
+    r"""Compute how well a probability map keeps the structure of the reference.
 
-    For an empty reference it is 1 - mean(pred), for a full one mean(pred).
+    .. math::
+        S = \max(0, \tfrac{1}{2} S_{object} + \tfrac{1}{2} S_{region})
+
+    With the fraction :math:`\mu` of foreground, the object score is :math:`\mu O(p_{fg}) + (1 - \mu) O(1 - p_{bg})`,
+    where :math:`O(v) = 2 \bar v / (\bar v^2 + 1 + \sigma_v + \epsilon)`. The region score is the mean, weighted by
+    area, over the four parts around the reference's centroid of
+
+    .. math::
+        Q = \frac{4 \bar p \bar g \sigma_{pg}}{(\bar p^2 + \bar g^2)(\sigma_p^2 + \sigma_g^2) + \epsilon}
+
+    which is 1 where numerator and denominator are 0. Variances and covariances are divided by N - 1.
 
     Args:
-        pred: probabilities within [0, 1], (B, 1, H, W).
-        reference: masks of 0 and 1, same shape.
-        protocol: ``"paper"`` scales each map by its minimum and maximum, ``"clinical"`` takes it as it is.
-        names: what to call each case in a message.
+        pred: Probabilities within [0, 1], (B, 1, H, W).
+        reference: Masks of 0 and 1, same shape.
+        protocol: ``"paper"`` scales each probability map by its own minimum and maximum, ``"clinical"`` takes it as
+            it is.
+        names: What to call each image in a message.
 
     Returns:
-        float64, (B,).
+        float64, (B,), within [0, 1] and always defined: for an empty reference 1 - mean(pred), for a full one
+        mean(pred).
 
     Raises:
-        InputError: see :func:`prepared_pair`; also for volumes, since the measure is one of slices.
+        InputError: See :func:`infnet_monai.metrics.inputs.prepared_pair`; also for volumes, since it is defined for
+            slices.
 
     Source:
         Fan et al., "Structure-measure: A New Way to Evaluate Foreground Maps", ICCV 2017, as computed by the MATLAB
-        toolbox of the Inf-Net authors.
+        toolbox of the authors of Inf-Net.
 
     Example:
         >>> structure_measure(torch.tensor([[[[0.0, 0.5]]]]), torch.zeros(1, 1, 1, 2), protocol="clinical")
@@ -49,7 +62,7 @@ def structure_measure(
 
 
 class PartSums(NamedTuple):
-    """What can be said of maps from sums over the four parts around the reference's centroid.
+    """Statistics of probability maps over the four parts around the reference's centroid.
 
     All are (B, 3, 2, 2): over all pixels, those of the foreground, those of the background.
     """
@@ -58,28 +71,28 @@ class PartSums(NamedTuple):
     mean: Tensor
     scatter: Tensor  # sum of squared deviations from the mean
 
-    def map_mean(self) -> Tensor:
-        """Mean of each map, (B,)."""
+    def pred_mean(self) -> Tensor:
+        """Compute the mean of each probability map, (B,)."""
         n = self.n[:, 0]
         return (n * self.mean[:, 0]).sum((1, 2)) / n.sum((1, 2))
 
     def absolute_error(self) -> Tensor:
-        """Mean absolute error of each map, (B,)."""
+        """Compute the mean absolute error of each probability map, (B,)."""
         n, n_foreground, n_background = self.n.unbind(1)
         _, foreground, background = self.mean.unbind(1)
         return (n_foreground * (1 - foreground) + n_background * background).sum((1, 2)) / n.sum((1, 2))
 
 
 def part_sums(pred: Tensor, reference: Tensor, scratch: Tensor | None = None) -> PartSums:
-    """Sum maps and their products over the four parts.
+    """Sum probability maps and their products over the four parts.
 
     Values are taken less that of the part's pixel in the image's corner: a part of one value has scatter 0 exactly,
     and as that pixel belongs to the part, its scatter loses no digits to a large mean.
 
     Args:
-        pred: float64, (B, 1, H, W), as :func:`prepared_pair` returns it.
-        reference: 0 and 1, same.
-        scratch: float64 (2, B, 1, H, W) to overwrite, new if None.
+        pred: Probabilities, float64, (B, 1, H, W), as ``prepared_pair`` returns them.
+        reference: Masks of 0 and 1, float64, same shape.
+        scratch: Tensor to overwrite, float64 (2, B, 1, H, W); a new one by default.
     """
     pred, reference = pred[:, 0], reference[:, 0]
     rows = _halves(reference.sum(2))
@@ -103,10 +116,10 @@ def part_sums(pred: Tensor, reference: Tensor, scratch: Tensor | None = None) ->
 
 
 def structure_scores(parts: PartSums) -> Tensor:
-    """The measure (B,) of what was summed of the maps."""
+    """Compute the structure measure (B,) of sums over the parts."""
     score = (0.5 * _object_score(parts) + 0.5 * _region_score(parts)).clamp(min=0)
     n_foreground, n_background = parts.n[:, 1:].sum((2, 3)).unbind(1)
-    mean = parts.map_mean()
+    mean = parts.pred_mean()
     score = torch.where(n_foreground == 0, 1 - mean, score)
     return torch.where(n_background == 0, mean, score)
 
@@ -137,7 +150,7 @@ def _region_score(parts: PartSums) -> Tensor:
 
 
 def _halves(profile: Tensor) -> Tensor:
-    """Which rows (or columns) lie up to the centroid of the profile (B, L), and which beyond: (B, 2, L) of 0 and 1.
+    """Mark the rows (or columns) up to the centroid of the profile (B, L) and those beyond: (B, 2, L) of 0 and 1.
 
     Counted from 1 the centroid is rounded half up and its own row belongs to the first half: counted from 0, the
     first half reaches to centroid + 0.5.

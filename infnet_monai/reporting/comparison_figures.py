@@ -35,9 +35,9 @@ class MaskRow:
     """A slice and its masks, one row of a picture.
 
     Args:
-        caption: Written beside the row.
+        caption: Text beside the row.
         image: Slice ``(H, W)``, uint8.
-        reference: True mask ``(H, W)``, bool.
+        reference: Mask of the reference ``(H, W)``, bool.
         predictions: Predicted masks ``(H, W)``, bool, by network; None where a network has none.
         spacing_mm: Pixel size along rows and columns of the array.
     """
@@ -50,22 +50,22 @@ class MaskRow:
 
 
 def draw_mask_rows(rows: Sequence[MaskRow], path: str | Path, title: str = "") -> Path:
-    """Draw image, true mask and every network's mask in columns; errors of the masks are coloured.
+    """Draw image, reference and every network's mask in columns; errors of the masks are coloured.
 
     Args:
-        rows: From top to bottom, all with the same networks.
-        path: Of the PNG.
-        title: Written above.
+        rows: Rows from top to bottom, all with the same networks.
+        path: PNG file to write.
+        title: Text above the picture.
 
     Returns:
-        The path.
+        Path of the file.
 
     Raises:
         ValueError: There are no rows.
     """
     if not rows:
         raise ValueError("a picture of masks needs at least one row, got none")
-    headings = ["image", "truth", *rows[0].predictions]
+    headings = ["image", "reference", *rows[0].predictions]
     heights = [TILE_INCHES * _height_over_width(row) for row in rows]
     head, foot = 0.22 + 0.25 * bool(title), 0.04 + 0.3 * bool(rows[0].predictions)
     size = (len(headings) * TILE_INCHES + 0.3, sum(heights) + head + foot)
@@ -97,7 +97,7 @@ def _draw_row(row: MaskRow, line: Sequence[Axes]) -> None:
 
 
 def _coloured(reference: NDArray[np.bool_], prediction: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
-    """The mask as a picture: white where it is right, and its errors in colour."""
+    """Draw the mask: white where it is right, and its errors in colour."""
     if prediction is None:
         return None
     picture = np.zeros((*reference.shape, 3), np.uint8)
@@ -128,12 +128,12 @@ def draw_learning_curves(curves: Mapping[str, Sequence[pd.DataFrame]], path: str
     """Draw loss and validation over the epochs: for each network the mean of its runs, and their range as a band.
 
     Args:
-        curves: By network the ``metrics.csv`` of its runs; see :class:`infnet_monai.handlers.LearningCurve`.
-        path: Of the PNG.
-        note: Written below.
+        curves: Table ``metrics.csv`` of each run, by network; see :class:`infnet_monai.handlers.LearningCurve`.
+        path: PNG file to write.
+        note: Text below the picture.
 
     Returns:
-        The path.
+        Path of the file.
     """
     figure = Figure(figsize=(4 * len(CURVES), 4.2 + 0.25 * -(-len(curves) // 4)), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
@@ -142,7 +142,7 @@ def draw_learning_curves(curves: Mapping[str, Sequence[pd.DataFrame]], path: str
         for position, (name, tables) in enumerate(curves.items()):
             values = pd.concat(tables).groupby("epoch")[column]
             mean, low, high = values.mean(), values.min(), values.max()
-            # Every other colour of this map is a pale one: those come last.
+            # Every other colour of ``tab20`` is a pale one: those come last.
             colour = colours[(2 * position + position // 10) % 20]
             axes.plot(mean.index, mean, marker=".", color=colour, label=name)
             if len(tables) > 1:

@@ -27,7 +27,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class RunState:
-    """What became of a run; ``problem`` is empty where it is finished."""
+    """State of a run; ``problem`` is empty where it is finished."""
 
     name: str
     folder: str
@@ -46,16 +46,16 @@ def write_comparison_page(
     """Write the page; it holds its pictures and needs no network.
 
     Args:
-        path: Of the HTML file.
-        title: Of the page.
-        tables: From top to bottom.
-        pictures: From top to bottom.
+        path: HTML file to write.
+        title: Title of the page.
+        tables: Tables from top to bottom.
+        pictures: Pictures from top to bottom.
         runs: All runs of the comparison.
-        sources: Where the published rows come from, by what the tables call them.
-        facts: Options and versions.
+        sources: Where the published rows come from, by the name that the tables give to the source.
+        facts: Options and versions, shown at the end.
 
     Returns:
-        The path.
+        Path of the file.
     """
     environment = Environment(
         loader=PackageLoader("infnet_monai", "reporting"),

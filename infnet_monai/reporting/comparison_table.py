@@ -1,29 +1,35 @@
-"""Tables of a comparison: networks in rows, figures in columns, as Markdown, LaTeX and CSV."""
+"""Tables of a comparison: networks in rows, metrics in columns, as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from infnet_monai.metrics import Metric
+
 __all__ = ["Cell", "ComparisonRow", "ComparisonTable", "Estimate", "rows_as_frame"]
 
-LOWER_IS_BETTER = ("mae", "mae_unscaled")
+TEXT_HEADINGS = ("Network", "Source", "Encoder weights")
 DIGITS = 3
+NO_VALUE = "–"
 LATEX_CHARACTERS = str.maketrans(
-    {**{character: f"\\{character}" for character in "_%&#$"}, "\\": r"\textbackslash{}", "±": r"$\pm$"}
+    {**{character: f"\\{character}" for character in "_%&#$"}, "\\": r"\textbackslash{}", "±": r"$\pm$", NO_VALUE: "--"}
 )
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, and its standard deviation over the runs where there are several."""
+    """A value of a metric, NaN where undefined, and its standard deviation over the runs where there are several."""
 
     mean: float
     spread: float | None = None
 
     def __str__(self) -> str:
+        if math.isnan(self.mean):
+            return NO_VALUE
         return f"{self.mean:.{DIGITS}f}" + ("" if self.spread is None else f" ± {self.spread:.{DIGITS}f}")
 
 
@@ -32,16 +38,16 @@ class ComparisonRow:
     """A network's row.
 
     Args:
-        network: Its name.
-        source: Who measured it, e.g. "here" or "report".
-        figures: By name.
+        network: Name of the network.
+        source: Who measured it, e.g. "here" or "Fan et al. (2020)".
+        metrics: Values by the metrics' columns; a metric without a value is not known.
         encoder_weights: What its encoder started from.
         ranked: Whether it takes part in what is best.
     """
 
     network: str
     source: str
-    figures: Mapping[str, Estimate]
+    metrics: Mapping[str, Estimate]
     encoder_weights: str = ""
     ranked: bool = True
 
@@ -56,57 +62,58 @@ class Cell:
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """A table of some of the rows' figures.
+    """A table of some of the rows' metrics.
 
     Args:
-        caption: What the figures are.
-        columns: Names of figures by heading.
-        rows: From top to bottom.
+        caption: What the metrics are.
+        columns: Metrics from left to right.
+        rows: Rows from top to bottom.
     """
 
     caption: str
-    columns: Mapping[str, str]
+    columns: Sequence[Metric]
     rows: Sequence[ComparisonRow]
 
     @property
     def headings(self) -> list[str]:
-        """Headings of all columns."""
-        return ["Network", "Source", "Encoder weights", *self.columns]
+        """Headings of all columns, those of text first."""
+        return [*TEXT_HEADINGS, *(metric.title for metric in self.columns)]
 
     def cells(self) -> list[list[Cell]]:
-        """The cells below the headings, row by row; best are all that print as the best value."""
-        best = {name: self._best(name) for name in self.columns.values()}
+        """Return the cells below the headings, row by row; best are all that print as the best value."""
+        best = {metric.column: self._best(metric) for metric in self.columns}
         return [
             [
                 *(Cell(text) for text in (row.network, row.source, row.encoder_weights)),
                 *(
-                    Cell(str(row.figures[name]), row.ranked and round(row.figures[name].mean, DIGITS) == best[name])
-                    for name in self.columns.values()
+                    Cell(str(value), row.ranked and round(value.mean, DIGITS) == best[column])
+                    for column, value in ((metric.column, _value(row, metric)) for metric in self.columns)
                 ),
             ]
             for row in self.rows
         ]
 
-    def _best(self, name: str) -> float | None:
-        means = [round(row.figures[name].mean, DIGITS) for row in self.rows if row.ranked]
-        return (min if name in LOWER_IS_BETTER else max)(means, default=None)
+    def _best(self, metric: Metric) -> float | None:
+        means = [round(_value(row, metric).mean, DIGITS) for row in self.rows if row.ranked]
+        defined = [mean for mean in means if not math.isnan(mean)]
+        return (min if metric.lower_is_better else max)(defined, default=None)
 
     def markdown(self) -> str:
-        """The table as Markdown, its caption above."""
-        alignments = ["---" if heading not in self.columns else "--:" for heading in self.headings]
+        """Return the table as Markdown, its caption above."""
+        alignments = ["---"] * len(TEXT_HEADINGS) + ["--:"] * len(self.columns)
         rows = [[f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in self.cells()]
         lines = [f"| {' | '.join(row)} |" for row in (self.headings, alignments, *rows)]
         return "\n".join([self.caption, "", *lines, ""])
 
     def latex(self) -> str:
-        """The table as a LaTeX ``table`` environment that needs no package."""
+        """Return the table as a LaTeX ``table`` environment that needs no package."""
         rows = [
             [rf"\textbf{{{_escape(cell.text)}}}" if cell.best else _escape(cell.text) for cell in row]
             for row in self.cells()
         ]
         head = [" & ".join(map(_escape, self.headings)) + r" \\"]
         body = [" & ".join(row) + r" \\" for row in rows]
-        alignment = "l" * (len(self.headings) - len(self.columns)) + "r" * len(self.columns)
+        alignment = "l" * len(TEXT_HEADINGS) + "r" * len(self.columns)
         return "\n".join(
             [
                 r"\begin{table}",
@@ -121,7 +128,11 @@ class ComparisonTable:
 
 
 def rows_as_frame(rows: Sequence[ComparisonRow]) -> pd.DataFrame:
-    """All figures of the rows at full precision, ``NAME`` and ``NAME_std``; empty where a row has none."""
+    """Put all metrics of the rows into a table at full precision, ``NAME`` and ``NAME_std``; NaN where a row has none.
+
+    Args:
+        rows: Rows from top to bottom.
+    """
     return pd.DataFrame(
         {
             "network": row.network,
@@ -129,12 +140,16 @@ def rows_as_frame(rows: Sequence[ComparisonRow]) -> pd.DataFrame:
             "encoder_weights": row.encoder_weights,
             **{
                 key: value
-                for name, estimate in row.figures.items()
+                for name, estimate in row.metrics.items()
                 for key, value in ((name, estimate.mean), (f"{name}_std", estimate.spread))
             },
         }
         for row in rows
     )
+
+
+def _value(row: ComparisonRow, metric: Metric) -> Estimate:
+    return row.metrics.get(metric.column, Estimate(math.nan))
 
 
 def _escape(text: str) -> str:

@@ -1,4 +1,5 @@
-from infnet_monai.comparison.captions import fixed_threshold_caption, learning_curve_note, table_caption
+from infnet_monai.comparison.outputs import fixed_threshold_caption, table_caption
+from infnet_monai.comparison.pictures import learning_curve_note
 
 
 def test_sections_of_the_data_set(options):

@@ -37,7 +37,7 @@ def test_keeps_the_slice_with_the_largest_lesion(tmp_path):
     assert example.spacing_mm == (1.5, 1.5)
 
 
-def test_turned_pictures_are_kept_upright(tmp_path):
+def test_reoriented_pictures_are_kept_upright(tmp_path):
     picture = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
     Image.fromarray(picture).save(tmp_path / "7.png")
     mask = torch.ones(1, 4, 3, 1)

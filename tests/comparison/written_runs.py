@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 
-from infnet_monai.comparison.results import FIGURES
+from infnet_monai.comparison.results import key_metric
+from infnet_monai.evaluation.summary import EvaluationSummary, TableSummary
+from infnet_monai.metrics import select_metrics
 
 
 def write_training(folder, epochs=2, finished=True):
@@ -22,11 +24,11 @@ def write_training(folder, epochs=2, finished=True):
 
 
 def write_evaluation(folder, value=0.5, lesion_slices=4, cases=("case_3",)):
-    """An evaluation whose figures all have one value."""
+    """An evaluation whose metrics all have one value."""
     (folder / "test" / "examples").mkdir(parents=True, exist_ok=True)
-    slices = {"count": lesion_slices + 1, "undefined": {"paper_mean_dice": 1}}
-    summary = {"key_metrics": dict.fromkeys(FIGURES, value), "slices": slices}
-    (folder / "test" / "summary.json").write_text(json.dumps(summary))
+    key_metrics = {key_metric(metric.column): value for metric in select_metrics(printed=True)}
+    table = TableSummary(lesion_slices + 1, {}, {})
+    EvaluationSummary(key_metrics, lesion_slices, slices=table, cases=table).write(folder / "test")
     mask = np.zeros((20, 16), bool)
     mask[5:12, 4:9] = True
     for case in cases:

@@ -57,8 +57,35 @@ def test_arrays_of_any_depth(write, array, expected):
 def test_sixteen_bit_picture_and_dark_eight_bit_picture(write):
     deep = load_map_pair(write("deep.png", MAP.astype(np.uint16) * 257), write("mask.png", MASK))
     np.testing.assert_allclose(deep.pred[0, :, :, 0], MAP / 255)
-    dark = load_map_pair(write("dark.png", (MAP > 0).astype(np.uint8)), write("mask.png", MASK))
-    assert dark.pred.max() == 1 / 255
+    dark = load_map_pair(write("dark.png", (MAP // 51).astype(np.uint8)), write("mask.png", MASK))
+    assert dark.pred.max() == 5 / 255
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.npy"])
+def test_dark_sixteen_bit_values_are_divided_by_the_depth_and_not_by_255(write, name):
+    pair = load_map_pair(write(name, MAP.astype(np.uint16)), write("mask.png", MASK))
+    assert pair.pred.max() == 255 / 65535
+
+
+@pytest.mark.parametrize("name", ["map.png", "deep.png"])
+def test_picture_of_zero_and_one_is_a_binary_prediction(write, name):
+    dtype = np.uint16 if name == "deep.png" else np.uint8
+    pair = load_map_pair(write(name, (MASK > 0).astype(dtype)), write("mask.png", MASK))
+    assert (pair.pred[0, :, :, 0].numpy() == MASK / 255).all()
+
+
+def test_bilevel_picture_is_a_binary_prediction(write):
+    pair = load_map_pair(write("map.png", MASK > 0), write("mask.png", MASK))
+    assert (pair.pred[0, :, :, 0].numpy() == MASK / 255).all()
+
+
+def test_spacing_is_known_of_volumes_and_of_arrays_beside_them(write):
+    volume, affine = np.zeros((2, 3, 4), np.uint8), np.diag([1.0, 1.0, 3.0, 1.0])
+    beside = load_map_pair(write("a.nii", volume, affine), write("b.npy", volume))
+    assert beside.reference.meta.get("spacing_known", True)
+    for name in ("mask.png", "mask.npy"):
+        alone = load_map_pair(write("map.npy", MAP), write(name, MASK))
+        assert alone.reference.meta["spacing_known"] is False
 
 
 def test_jpeg_mask_is_cut_at_half(write):
@@ -81,15 +108,15 @@ def test_a_smaller_picture_is_resized_bilinearly(write):
     np.testing.assert_allclose(pair.pred[0, 0, :, 0], [0, 0.25, 0.75, 1])
 
 
-def test_volumes_are_turned_so_that_the_last_axis_runs_upwards(write):
+def test_volumes_are_reoriented_so_that_the_last_axis_runs_upwards(write):
     values, affine = np.random.default_rng(0).random((2, 3, 4)), np.diag([1.0, 1.0, 3.0, 1.0])
     mask = (values > 0.5).astype(np.uint8)
     straight = load_map_pair(write("a.nii.gz", values, affine), write("b.nii.gz", mask, affine))
     swapped = affine[:, [2, 1, 0, 3]]
-    turned = load_map_pair(write("c.nii", values.transpose(), swapped), write("d.nii", mask.transpose(), swapped))
+    reoriented = load_map_pair(write("c.nii", values.transpose(), swapped), write("d.nii", mask.transpose(), swapped))
     assert straight.pred.shape == (1, 3, 2, 4)
-    np.testing.assert_allclose(straight.pred, turned.pred)
-    assert (straight.reference.numpy() == turned.reference.numpy()).all()
+    np.testing.assert_allclose(straight.pred, reoriented.pred)
+    assert (straight.reference.numpy() == reoriented.reference.numpy()).all()
     assert straight.reference.pixdim.tolist() == [1, 1, 3]
 
 

@@ -37,10 +37,10 @@ def _brute_force(pred, reference):
     p = np.clip(p, 0, 1) if p.max() == p.min() else (p - p.min()) / (p.max() - p.min())
     thresholds = [k / 255 for k in range(255, -1, -1)]
     curves = np.array([_at_threshold(p >= t, g) for t in thresholds])
-    adaptive = _at_threshold(p >= min(1, 2 * p.mean()), g)
+    mean, adaptive = curves.mean(0), _at_threshold(p >= min(1, 2 * p.mean()), g)
     return {
         "curves": dict(zip(("dice", "sensitivity", "specificity", "e_measure"), curves.T, strict=True)),
-        "values": np.array([*curves.mean(0), *curves.max(0), *adaptive, _structure(p, g), np.abs(p - g).mean()]),
+        "values": np.array([*mean[:3], _structure(p, g), mean[3], np.abs(p - g).mean(), *curves.max(0), *adaptive]),
     }
 
 

@@ -7,13 +7,9 @@ from monai.data import MetaTensor
 from monai.handlers import IgniteMetricHandler
 
 from infnet_monai.errors import InputError
-from infnet_monai.metrics import (
-    CLINICAL_MEASURES,
-    PAPER_MEASURES,
-    SegmentationMeasures,
-    clinical_measures,
-    paper_measures,
-)
+from infnet_monai.metrics import SegmentationMetrics, clinical_metrics, paper_metrics, select_metrics
+
+PAPER, CLINICAL = (tuple(metric.name for metric in select_metrics(protocol)) for protocol in ("paper", "clinical"))
 
 
 def pairs(sizes, seed=0):
@@ -24,7 +20,7 @@ def pairs(sizes, seed=0):
 
 
 def test_golden_summary(golden, golden_summary):
-    measures = SegmentationMeasures()
+    measures = SegmentationMetrics()
     for pred, reference, _, _ in golden.values():
         measures([torch.from_numpy(pred)[None]], [torch.from_numpy(reference)[None]])
     summary = measures.summary()
@@ -37,17 +33,17 @@ def test_maximum_is_of_the_mean_curve():
     # each map has its best threshold elsewhere
     maps = [torch.tensor([[[0.0, 0.2, 1.0]]]), torch.tensor([[[0.0, 0.8, 1.0]]])]
     masks = [torch.tensor([[[0, 1, 1]]]), torch.tensor([[[0, 0, 1]]])]
-    measures = SegmentationMeasures()
+    measures = SegmentationMetrics()
     measures(maps, masks)
-    column = PAPER_MEASURES.index("max_dice")
+    column = PAPER.index("max_dice")
     assert measures.get_buffer()[:, column].tolist() == [1, 1]
     assert measures.aggregate()[column] == measures.mean_curves()[0].max() < 1
 
 
-@pytest.mark.parametrize(("protocol", "names"), [("paper", PAPER_MEASURES), ("clinical", CLINICAL_MEASURES)])
+@pytest.mark.parametrize(("protocol", "names"), [("paper", PAPER), ("clinical", CLINICAL)])
 def test_lists_of_any_sizes_and_batches_give_the_same_rows(protocol, names):
     maps, masks = pairs([(8, 9), (8, 9), (8, 9)])
-    by_batch, by_list, one_by_one = (SegmentationMeasures(protocol) for _ in range(3))
+    by_batch, by_list, one_by_one = (SegmentationMetrics(protocol) for _ in range(3))
     by_batch(torch.stack(maps), torch.stack(masks))
     by_list(maps, masks)
     odd_map, odd_mask = pairs([(5, 4)], seed=9)
@@ -62,7 +58,7 @@ def test_lists_of_any_sizes_and_batches_give_the_same_rows(protocol, names):
 
 
 def test_undefined_values_are_left_out_and_counted():
-    measures = SegmentationMeasures("clinical")
+    measures = SegmentationMetrics("clinical")
     measures(
         [torch.tensor([[[0.9, 0.1]]]), torch.tensor([[[0.1, 0.1]]])], [torch.tensor([[[1, 0]]]), torch.zeros(1, 1, 2)]
     )
@@ -72,7 +68,7 @@ def test_undefined_values_are_left_out_and_counted():
 
 
 def test_reset_forgets_and_nothing_measured_is_told():
-    measures = SegmentationMeasures()
+    measures = SegmentationMetrics()
     measures(*pairs([(4, 4)]))
     measures.reset()
     with pytest.raises(RuntimeError, match="no image was measured"):
@@ -81,7 +77,7 @@ def test_reset_forgets_and_nothing_measured_is_told():
 
 @pytest.mark.parametrize("protocol", ["paper", "clinical"])
 def test_a_list_without_images_adds_none(protocol):
-    measures = SegmentationMeasures(protocol)
+    measures = SegmentationMetrics(protocol)
     measures([], [])
     measures(*pairs([(4, 4)]))
     measures([], [])
@@ -91,10 +87,10 @@ def test_a_list_without_images_adds_none(protocol):
 def test_ignite_handler_takes_the_values_of_each_image():
     maps, masks = pairs([(6, 6), (7, 5)])
     engine = Engine(lambda _, batch: batch)
-    measures = SegmentationMeasures()
+    measures = SegmentationMetrics()
     IgniteMetricHandler(metric_fn=measures, save_details=True).attach(engine, "paper")
     engine.run([(maps[:1], masks[:1]), (maps[1:], masks[1:])])
-    expected = torch.cat([paper_measures(p[None], m[None]).values for p, m in zip(maps, masks, strict=True)])
+    expected = torch.cat([paper_metrics(p[None], m[None]).values for p, m in zip(maps, masks, strict=True)])
     torch.testing.assert_close(engine.state.metric_details["paper"], expected)
     assert engine.state.metrics["paper"][0] == pytest.approx(expected[:, 0].mean())
 
@@ -104,37 +100,37 @@ def test_volumes_with_the_spacing_of_their_headers():
     near, far = label.clone(), label.clone()
     near[0, 2, 2, 1], far[0, 2, 5, 1] = 1, 1
     masks = [MetaTensor(far, affine=torch.diag(torch.tensor([2.0, pixel, 5.0, 1.0]))) for pixel in (1.0, 0.5)]
-    measures = SegmentationMeasures("clinical", spacing_mm="header")
+    measures = SegmentationMetrics("clinical", spacing_mm="header")
     measures([near, near], masks)
-    assert measures.get_buffer()[:, CLINICAL_MEASURES.index("hd95")].tolist() == [3, 1.5]
-    fixed = SegmentationMeasures("clinical", spacing_mm=(1.0, 2.0, 1.0))
+    assert measures.get_buffer()[:, CLINICAL.index("hd95_mm")].tolist() == [3, 1.5]
+    fixed = SegmentationMetrics("clinical", spacing_mm=(1.0, 2.0, 1.0))
     fixed([near], [far])
     fixed(near[None], far[None])
-    assert fixed.get_buffer()[:, CLINICAL_MEASURES.index("hd95")].tolist() == [6, 6]
-    expected = clinical_measures(near[None], far[None], [(1.0, 2.0, 1.0)])
+    assert fixed.get_buffer()[:, CLINICAL.index("hd95_mm")].tolist() == [6, 6]
+    expected = clinical_metrics(near[None], far[None], [(1.0, 2.0, 1.0)])
     torch.testing.assert_close(fixed.get_buffer()[:1], expected)
 
 
 def test_messages_name_the_file_or_what_the_caller_says():
     mask = MetaTensor(torch.full((1, 2, 2), 7), meta={"filename_or_obj": "scan_3.nii.gz"})
     with pytest.raises(InputError, match=r"^scan_3\.nii\.gz: .*\[7\]"):
-        SegmentationMeasures()([torch.rand(1, 2, 2)], [mask])
+        SegmentationMetrics()([torch.rand(1, 2, 2)], [mask])
     with pytest.raises(InputError, match=r"^slice 4: "):
-        SegmentationMeasures()([torch.rand(1, 2, 2)], [mask], names=["slice 4"])
+        SegmentationMetrics()([torch.rand(1, 2, 2)], [mask], names=["slice 4"])
     with pytest.raises(InputError, match="case 0 of the batch"):
-        SegmentationMeasures()([torch.rand(1, 2, 2) + 1], [torch.zeros(1, 2, 2)])
+        SegmentationMetrics()([torch.rand(1, 2, 2) + 1], [torch.zeros(1, 2, 2)])
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: SegmentationMeasures("papers"), "'papers' is unknown"),
-        (lambda: SegmentationMeasures()(*pairs([(4, 4, 4)])), "unbind the volume"),
-        (lambda: SegmentationMeasures()([torch.rand(1, 2, 2)], []), "1 maps came with 0 references"),
-        (lambda: SegmentationMeasures()([torch.rand(1, 2, 2)]), "1 maps came with 0 references"),
-        (lambda: SegmentationMeasures()(torch.rand(1, 1, 2, 2)), "need a reference"),
-        (lambda: SegmentationMeasures("clinical", "header")(*pairs([(4, 4)])), "MetaTensors"),
-        (lambda: SegmentationMeasures("clinical", "header")(*map(torch.stack, pairs([(4, 4)]))), "decollate"),
+        (lambda: SegmentationMetrics("papers"), "'papers' is unknown"),
+        (lambda: SegmentationMetrics()(*pairs([(4, 4, 4)])), "unbind the volume"),
+        (lambda: SegmentationMetrics()([torch.rand(1, 2, 2)], []), "1 predictions came with 0 references"),
+        (lambda: SegmentationMetrics()([torch.rand(1, 2, 2)]), "1 predictions came with 0 references"),
+        (lambda: SegmentationMetrics()(torch.rand(1, 1, 2, 2)), "need a reference"),
+        (lambda: SegmentationMetrics("clinical", "header")(*pairs([(4, 4)])), "MetaTensors"),
+        (lambda: SegmentationMetrics("clinical", "header")(*map(torch.stack, pairs([(4, 4)]))), "decollate"),
     ],
 )
 def test_misuse_is_refused(call, message):
@@ -145,7 +141,7 @@ def test_misuse_is_refused(call, message):
 def _measure_on_rank(rank, folder):
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
     maps, masks = pairs([(6, 6), (7, 5), (4, 9)])
-    measures = SegmentationMeasures()
+    measures = SegmentationMetrics()
     mine = slice(0, 2) if rank == 0 else slice(2, 3)
     measures(maps[mine], masks[mine])
     torch.save((measures.aggregate(), measures.get_buffer()), f"{folder}/{rank}.pt")
@@ -155,7 +151,7 @@ def _measure_on_rank(rank, folder):
 @pytest.mark.slow
 def test_two_ranks_agree_with_one(tmp_path):
     torch.multiprocessing.spawn(_measure_on_rank, args=(str(tmp_path),), nprocs=2)
-    alone = SegmentationMeasures()
+    alone = SegmentationMetrics()
     alone(*pairs([(6, 6), (7, 5), (4, 9)]))
     for rank in range(2):
         summary, values = torch.load(tmp_path / f"{rank}.pt")

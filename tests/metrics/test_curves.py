@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from infnet_monai.metrics import ThresholdCurves, adaptive_measures, enhanced_alignment, threshold_curves
+from infnet_monai.metrics import ThresholdCurves, adaptive_metrics, enhanced_alignment, threshold_curves
 from infnet_monai.metrics.counts import ConfusionCounts
 
 
@@ -50,11 +50,11 @@ def test_golden_curves(golden):
 
 def test_adaptive_threshold_is_twice_the_mean():
     # scaled map 0, 0, 1, 0.5: mean 0.375, threshold 0.75
-    found = adaptive_measures(image([[0.0, 0.0, 0.8, 0.4]]), image([[0, 0, 1, 1]]))
+    found = adaptive_metrics(image([[0.0, 0.0, 0.8, 0.4]]), image([[0, 0, 1, 1]]))
     assert isinstance(found, ThresholdCurves)
     assert found.dice.tolist() == [[2 / 3]]
     # scaled map 0, 1, 1: twice the mean is over 1, so the threshold is 1
-    assert adaptive_measures(image([[0.0, 0.3, 0.3]]), image([[0, 1, 1]])).dice.tolist() == [[1.0]]
+    assert adaptive_metrics(image([[0.0, 0.3, 0.3]]), image([[0, 1, 1]])).dice.tolist() == [[1.0]]
 
 
 def alignment(tp, fp, foreground, background):

@@ -17,7 +17,7 @@ def read(path):
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
-def share(pixels, colour):
+def fraction(pixels, colour):
     return (abs(pixels - colour) <= 2).all(axis=-1).mean()
 
 
@@ -36,14 +36,14 @@ def row():
 def test_errors_of_the_mask_are_coloured(row, tmp_path):
     pixels = read(draw_mask_rows([row], tmp_path / "made" / "masks.png"))
     # of the mask's 400 pixels half are found, half missed; as many are marked beside the lesion
-    assert share(pixels, EXCESS) == pytest.approx(share(pixels, MISSED), rel=0.3)
-    assert share(pixels, EXCESS) > 0.02
+    assert fraction(pixels, EXCESS) == pytest.approx(fraction(pixels, MISSED), rel=0.3)
+    assert fraction(pixels, EXCESS) > 0.02
     perfect = MaskRow("case", row.image, row.reference, {"net": row.reference})
     pixels = read(draw_mask_rows([perfect], tmp_path / "perfect.png"))
-    assert share(pixels, MISSED) < 0.01  # the legend alone
+    assert fraction(pixels, MISSED) < 0.01  # the legend alone
 
 
-def test_columns_are_image_truth_and_networks(row, tmp_path):
+def test_columns_are_image_reference_and_networks(row, tmp_path):
     pixels = read(draw_mask_rows([row], tmp_path / "masks.png"))
     grey = (abs(pixels - 128) <= 2).all(axis=-1)
     columns = np.flatnonzero(grey.sum(axis=0) > 50)
@@ -55,14 +55,14 @@ def test_columns_are_image_truth_and_networks(row, tmp_path):
 def test_examples_without_networks_have_no_legend(row, tmp_path):
     plain = MaskRow(row.caption, row.image, row.reference, {})
     pixels = read(draw_mask_rows([plain, plain], tmp_path / "examples.png", title="examples"))
-    assert share(pixels, EXCESS) == 0
-    assert share(pixels, CORRECT) > 0.1
+    assert fraction(pixels, EXCESS) == 0
+    assert fraction(pixels, CORRECT) > 0.1
 
 
 def test_a_network_without_a_run_is_said(row, tmp_path):
     missing = MaskRow(row.caption, row.image, row.reference, {"net": None})
     pixels = read(draw_mask_rows([missing], tmp_path / "masks.png"))
-    assert share(pixels[:-50], MISSED) == 0
+    assert fraction(pixels[:-50], MISSED) == 0
 
 
 def test_proportions_follow_the_spacing(row, tmp_path):
@@ -85,8 +85,8 @@ def test_learning_curves_have_a_line_a_network_and_a_band_for_several_runs(tmp_p
     one = read(draw_learning_curves({"a": [curve(2.0)]}, tmp_path / "one.png"))
     two = read(draw_learning_curves({"a": [curve(2.0)], "b": [curve(1.0), curve(3.0)]}, tmp_path / "two.png", "note"))
     blue, orange = (31, 119, 180), (255, 127, 14)
-    assert share(one, blue) > 0
-    assert share(one, orange) == 0
-    assert share(two, orange) > 0
+    assert fraction(one, blue) > 0
+    assert fraction(one, orange) == 0
+    assert fraction(two, orange) > 0
     pale = tuple(round(0.2 * level + 0.8 * 255) for level in orange)
-    assert share(two, pale) > 0.02
+    assert fraction(two, pale) > 0.02

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from infnet_monai.metrics import select_metrics
 from infnet_monai.reporting.comparison_page import Picture, RunState, write_comparison_page
 from infnet_monai.reporting.comparison_table import ComparisonRow, ComparisonTable, Estimate
 
@@ -29,10 +30,10 @@ def html(tmp_path, picture):
     page = write_comparison_page(
         tmp_path / "index.html",
         "Networks",
-        [ComparisonTable("Caption & all", {"Dice": "dice"}, rows)],
+        [ComparisonTable("Caption & all", select_metrics("clinical")[:1], rows)],
         [picture],
         runs,
-        {"Source paper": "A paper"},
+        {"paper": "A paper"},
         {"seeds": "0"},
     )
     return page.read_text(encoding="utf-8")
@@ -45,10 +46,11 @@ def test_holds_its_pictures_and_asks_for_nothing_else(html, picture):
     assert "<script" not in html
 
 
-def test_best_figure_is_strong_and_published_rows_are_marked(html):
+def test_best_value_is_strong_and_published_rows_are_marked(html):
     assert re.findall(r"<strong>(.*?)</strong>", html) == ["0.700"]
     published = re.search(r'<tr class="published">(.*?)</tr>', html, re.S).group(1)
     assert "Book" in published
+    assert "Source paper: A paper." in html
 
 
 def test_says_what_is_not_finished_and_why(html):

@@ -44,8 +44,8 @@ def test_prints_the_row_and_writes_both_files(run, folders, tmp_path):
     assert row[1:4] == ["1.000", "0.996", "1.000"]
     assert row[5] == "0.000"
     assert "2 files, 2 images" in result.output
-    assert "Maps without a mask: 1 (three)" in result.output
-    assert "Masks without a map: none" in result.output
+    assert "Probability maps without a mask: 1 (three)" in result.output
+    assert "Masks without a probability map: none" in result.output
     summary = json.loads(output.read_text())["summary"]
     assert summary["max_dice"] == 1
     assert output.with_suffix(".csv").read_text().splitlines()[1].startswith("one,")
@@ -79,5 +79,5 @@ def test_long_lists_are_cut(run, folders, tmp_path):
     for number in range(12):
         Image.fromarray(np.zeros((4, 4), np.uint8)).save(folders[0] / f"extra_{number}.png")
     result = run("--pred", folders[0], "--gt", folders[1], "--output", tmp_path / "m.json")
-    assert "Maps without a mask: 13 (extra_0, " in result.output
+    assert "Probability maps without a mask: 13 (extra_0, " in result.output
     assert ", ...)" in result.output
