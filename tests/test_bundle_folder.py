@@ -31,7 +31,7 @@ def test_a_bare_name_of_a_folder_is_refused_with_the_remedy(planted):
 
 
 def test_a_folder_without_the_configuration_is_refused(planted):
-    with pytest.raises(InputError, match="no configs/train.json"):
+    with pytest.raises(InputError, match=r"no configs/train\.json"):
         find_bundle("./mine", "train.json")
 
 
