@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 # Item of a run's configuration with what is no option of the bundle, but must stay the same.
 FACTS = "comparison"
-FINAL_MODEL = {"best_model#_target_": "infnet_monai.comparison.final_model.FinalModel"}
+FINAL_MODEL = {"best_model#_target_": "infnet_monai.handlers.FinalModel"}
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ class CaseTables:
         if idist.get_rank() != 0:
             return
         self.output_dir.mkdir(parents=True, exist_ok=True)
-        summary = {"threshold": CLINICAL_THRESHOLD, "key_metrics": dict(engine.state.metrics)}
+        metrics = {name: _number(value) for name, value in engine.state.metrics.items()}
+        summary = {"threshold": CLINICAL_THRESHOLD, "key_metrics": metrics}
         for name, rows in (("slices", slices), ("cases", cases)):
             table = pd.DataFrame(rows)
             table.to_csv(self.output_dir / f"{name}.csv", index=False)

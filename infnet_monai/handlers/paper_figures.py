@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from ignite.engine import Engine, Events
 
 from infnet_monai.handlers.slices import lesion_slices
-from infnet_monai.metrics import SegmentationMeasures
+from infnet_monai.metrics import PAPER_MEASURES, SegmentationMeasures
 
 __all__ = ["TABLE_FIGURES", "PaperFigures"]
 
 TABLE_FIGURES = ("mean_dice", "mean_sensitivity", "mean_specificity", "s_measure", "mean_e_measure", "mae")
+UNDEFINED_CURVES = torch.full((1, 4, 256), torch.nan).double()
 
 
 class PaperFigures:
@@ -38,7 +40,11 @@ class PaperFigures:
         self.measures.reset()
 
     def _collect(self, engine: Any) -> None:
-        self.measures(*self.slices(engine.state.output))
+        maps, references = self.slices(engine.state.output)
+        if references[0].isnan().any():  # no slice with lesion
+            self.measures.extend(torch.full((1, len(PAPER_MEASURES)), torch.nan).double(), UNDEFINED_CURVES)
+        else:
+            self.measures(maps, references)
 
     def _add(self, engine: Engine) -> None:
         summary = self.measures.summary()

@@ -1,13 +1,21 @@
-"""From the evaluator's volumes to the slices that metrics are counted on."""
+"""From the evaluator's volumes to the slices that its metrics are computed on, and what holds where there are none."""
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
 from monai.utils import CommonKeys
 from torch import Tensor
 
-__all__ = ["lesion_slices", "slices"]
+__all__ = ["UndefinedWithoutLesion", "lesion_slices", "slices"]
+
+logger = logging.getLogger(__name__)
 
 Pairs = tuple[list[Tensor], list[Tensor]]
 
@@ -22,7 +30,8 @@ def slices(threshold: float | None = None, lesion_only: bool = False) -> Callabl
 
     Returns:
         A function of the engine's decollated output, whose ``pred`` and ``label`` are ``(1, H, W, D)``; it gives the
-        predictions and references as two lists of ``(1, H, W)``.
+        predictions and references as two lists of ``(1, H, W)``. Where no slice is left they hold one pair of NaN, on
+        which every metric is undefined, so that each rank has a value to gather.
     """
 
     def transform(output: Sequence[Mapping]) -> Pairs:
@@ -35,6 +44,8 @@ def slices(threshold: float | None = None, lesion_only: bool = False) -> Callabl
                     continue
                 predictions.append(prediction.clamp(0, 1) if threshold is None else (prediction >= threshold).float())
                 references.append(reference.float())
+        if not predictions:
+            return [torch.full((1, 1, 1), math.nan)], [torch.full((1, 1, 1), math.nan)]
         return predictions, references
 
     return transform
@@ -43,3 +54,32 @@ def slices(threshold: float | None = None, lesion_only: bool = False) -> Callabl
 def lesion_slices(threshold: float | None = None) -> Callable[[Sequence[Mapping]], Pairs]:
     """Return :func:`slices` without the slices whose reference is empty."""
     return slices(threshold, lesion_only=True)
+
+
+class UndefinedWithoutLesion:
+    """Make all metrics of an evaluation NaN, with a warning, where no slice of any case has a lesion.
+
+    Attach it to the evaluator after the handlers that add metrics.
+    """
+
+    def __init__(self) -> None:
+        self._slices = 0
+
+    def attach(self, engine: Engine) -> None:
+        """Count the slices with lesion after iterations, judge after the last one."""
+        engine.add_event_handler(Events.STARTED, self._reset)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._count)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._judge)
+
+    def _reset(self, engine: Engine) -> None:
+        self._slices = 0
+
+    def _count(self, engine: Any) -> None:
+        for item in engine.state.output:
+            self._slices += int(item[CommonKeys.LABEL].flatten(0, -2).any(dim=0).sum())
+
+    def _judge(self, engine: Engine) -> None:
+        if idist.all_reduce(self._slices) == 0:
+            engine.state.metrics.update(dict.fromkeys(engine.state.metrics, math.nan))
+            if idist.get_rank() == 0:
+                logger.warning("No slice of these cases has a lesion: Dice and the other metrics are undefined.")

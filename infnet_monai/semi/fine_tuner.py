@@ -12,7 +12,6 @@ from monai.bundle import ConfigParser
 from monai.utils import set_determinism
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
-from infnet_monai.bundle.switches import switch
 from infnet_monai.data.slice_dataset import SliceDataset
 from infnet_monai.errors import InputError, unwrapped_input_errors
 from infnet_monai.networks.model_weights import load_model_weights
@@ -44,7 +43,7 @@ class FineTuner:
             {
                 "pretrained": False,
                 "learning_rate": learning_rate,
-                "train#handlers": HANDLERS,
+                "train#trainer#train_handlers": HANDLERS,
                 "train#trainer#max_epochs": 1,
                 "train#trainer#epoch_length": iterations,
             }
@@ -55,7 +54,7 @@ class FineTuner:
             load_model_weights(self.network, weights)
             self._optimizer = parser.get_parsed_content("optimizer")
             self._labelled: SliceDataset = parser.get_parsed_content("train#dataset")
-            self._positive_only = bool(switch(parser.get_parsed_content("positive_only")))
+            self._positive_only = bool(parser.get_parsed_content("switches#positive_only"))
         self._parts: list[Dataset] = [self._labelled]
 
     @property

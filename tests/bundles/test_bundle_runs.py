@@ -15,7 +15,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow, ckpt_export, verify_metadata, verify_net_in_out
 
-from infnet_monai.bundle.make import BUNDLES
+from infnet_monai.bundle.generate import BUNDLES
 from infnet_monai.errors import find_input_error
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from infnet_monai.bundle.make import BUNDLES
+from infnet_monai.bundle.generate import BUNDLES
 from infnet_monai.errors import InputError
 from infnet_monai.inference import Segmenter
 from infnet_monai.networks import InfNet

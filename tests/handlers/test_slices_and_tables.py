@@ -1,12 +1,14 @@
 import json
+import math
 
 import pandas as pd
 import pytest
 import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
+from monai.handlers import MeanDice
 
-from infnet_monai.handlers import CaseTables, PaperFigures, lesion_slices, slices
+from infnet_monai.handlers import CaseTables, PaperFigures, UndefinedWithoutLesion, lesion_slices, slices
 from infnet_monai.metrics import PAPER_MEASURES, paper_measures
 
 
@@ -63,3 +65,34 @@ def test_paper_figures_join_the_metrics_at_each_run():
     assert evaluator.state.metrics["val_mean_dice"] == pytest.approx(figures["mean_dice"])
     assert evaluator.state.metrics["val_s_measure"] == pytest.approx(figures["s_measure"])
     assert len(evaluator.state.metrics) == 6
+
+
+HEALTHY = ITEM | {"label": volume([[0, 0, 0, 0]] * 3)}
+
+
+def test_without_a_lesion_the_slices_are_one_pair_of_nan():
+    predictions, references = lesion_slices(0.5)([HEALTHY])
+    assert len(predictions) == len(references) == 1
+    assert predictions[0].isnan().all()
+    assert len(lesion_slices(0.5)([HEALTHY, ITEM])[0]) == 2
+
+
+@pytest.mark.parametrize(("items", "defined"), [([HEALTHY], False), ([HEALTHY, ITEM], True), ([ITEM], True)])
+def test_metrics_are_undefined_with_a_warning_where_no_case_has_a_lesion(items, defined, tmp_path, caplog):
+    evaluator = Engine(lambda engine, batch: [batch])
+    evaluator.state.metric_details = {}
+    MeanDice(output_transform=lesion_slices(0.5)).attach(evaluator, "val_dice")
+    PaperFigures("val_").attach(evaluator)
+    UndefinedWithoutLesion().attach(evaluator)
+    CaseTables(tmp_path).attach(evaluator)
+    evaluator.run(items)
+    metrics = evaluator.state.metrics
+    assert len(metrics) == 7
+    if defined:
+        assert metrics["val_dice"] == pytest.approx((2 / 3 + 1) / 2)
+        assert not any(math.isnan(value) for value in metrics.values())
+    else:
+        assert all(math.isnan(value) for value in metrics.values())
+    assert ("No slice of these cases has a lesion" in caplog.text) != defined
+    summary = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
+    assert (summary["key_metrics"]["val_dice"] is None) != defined
