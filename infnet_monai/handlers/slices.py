@@ -81,5 +81,6 @@ class UndefinedWithoutLesion:
     def _judge(self, engine: Engine) -> None:
         if idist.all_reduce(self._slices) == 0:
             engine.state.metrics.update(dict.fromkeys(engine.state.metrics, math.nan))
+            engine.state.best_metric = math.nan  # MONAI takes the mean of nothing for 0
             if idist.get_rank() == 0:
                 logger.warning("No slice of these cases has a lesion: Dice and the other metrics are undefined.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from torch.utils.data import Dataset
 from infnet_monai.handlers.checkpoints import BestModel
 
 __all__ = ["EpochSeeds", "FirstAndLastValidation", "GradientClipping", "LossProgressBar", "MultiScaleUpdate"]
+
+logger = logging.getLogger(__name__)
 
 
 class EpochSeeds:
@@ -80,9 +83,11 @@ class FirstAndLastValidation:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._validate_last)
 
     def _validate_first(self, engine: Engine) -> None:
+        logger.info("Validating the weights that the training starts from.")
         self.validator.run()
         if not self.trained_before:
             self.best_model.forget()
+            self.validator.state.best_metric = self.validator.state.best_metric_epoch = -1
         elif self.best_model.unsaved:
             self.best_model.save()
 
