@@ -78,7 +78,7 @@ class UndefinedWithoutLesion:
         for item in engine.state.output:
             self._slices += int(item[CommonKeys.LABEL].flatten(0, -2).any(dim=0).sum())
 
-    def _judge(self, engine: Engine) -> None:
+    def _judge(self, engine: Any) -> None:
         if idist.all_reduce(self._slices) == 0:
             engine.state.metrics.update(dict.fromkeys(engine.state.metrics, math.nan))
             engine.state.best_metric = math.nan  # MONAI takes the mean of nothing for 0

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 from tiny_cases import write_case
@@ -29,10 +31,16 @@ def run(target, files, *arguments, ranks=1):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+def empty_label(path):
+    label = nib.load(path)
+    nib.save(nib.Nifti1Image(np.zeros(label.shape, np.uint8), label.affine), path)
+
+
 @pytest.mark.slow
 def test_two_ranks_train_together_and_evaluate_like_one(tmp_path):
     data = tmp_path / "data"
     cases = [write_case(data, f"case_{k}", seed=k) for k in range(3)]
+    empty_label(data / cases[1]["label"])  # the only case of the second rank
     (data / "dataset.json").write_text(json.dumps({"training": cases, "validation": cases, "test": cases}))
     common = ("--dataset_dir", str(data), "--ckpt_dir", str(tmp_path / "models"))
     train = ("--epochs", "1", "--output_dir", str(tmp_path / "train"))
