@@ -133,6 +133,34 @@ def test_resuming_a_finished_training_writes_what_a_kill_has_prevented(train):
     assert len(pd.read_csv(folder / "eval" / "metrics.csv")) == 3
 
 
+def label_items(dataset, *names):
+    return [{kind[:-1]: str(dataset / kind / f"{name}.nii.gz") for kind in ("images", "labels")} for name in names]
+
+
+@pytest.mark.parametrize(("validation", "kept"), [("case_2", "first"), ("healthy", "last"), (None, "last")])
+def test_fine_tuning_as_monai_label_starts_it(validation, kept, train, tiny_dataset):
+    """It loads the weights by a handler that it puts before the others; a worse model must not replace a better one."""
+    if validation == "healthy":
+        empty_labels(tiny_dataset, "case_2")
+    first_folder, _ = train("first", epochs=3, learning_rate=5e-3)
+    weights_path = first_folder / "models" / "model.pt"
+    handlers = json.loads((CONFIGS / "train.json").read_text())["train"]["handlers"]
+    load_dict = {"model": "$@network"}
+    loader = {"_target_": "CheckpointLoader", "load_path": str(weights_path), "load_dict": load_dict, "strict": False}
+    values = {
+        "train#trainer#max_epochs": 1,
+        "train#dataset#data": label_items(tiny_dataset, "case_0", "case_1"),
+        "validate#dataset#data": label_items(tiny_dataset, "case_2") if validation else [],
+        "train#handlers": [loader, *handlers],
+        "learning_rate": 1.0,
+    }
+    tuned, record = train("tuned", **values)
+    first, last = weights(first_folder), weights(tuned, "last.pth")["network"]
+    assert same(weights(tuned), first if kept == "first" else last)
+    assert not same(first, last)
+    assert (record["best_val_dice"] is None) == (kept == "last")
+
+
 def start_process(folder, dataset, *options):
     """A training by ``train_best.json`` in a process of its own."""
     files = str([str(CONFIGS / file) for file in ("train.json", "train_best.json")])
