@@ -2,6 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 from monai.transforms import Invertd, NormalizeIntensityd, RepeatChanneld
 from tiny_cases import write_case
 
@@ -37,7 +38,7 @@ def test_image_is_undone_to_the_voxels_of_the_file(item):
     prepared = steps(item)
     assert prepared["image"].shape == (3, *SIZE, 5)
     assert prepared["image"].min() >= -1
-    prediction = {"image": prepared["image"], "pred": prepared["image"][:1].as_tensor()}
+    prediction = {"image": prepared["image"], "pred": MetaTensor(prepared["image"][:1].as_tensor())}
     restored = Invertd("pred", steps, orig_keys="image", nearest_interp=False, to_tensor=True)(prediction)["pred"]
     assert restored.shape == (1, *nib.load(item["image"]).shape)
     bright = np.asarray(nib.load(item["label"]).dataobj) > 0
