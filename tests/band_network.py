@@ -3,7 +3,12 @@
 import torch
 from torch import nn
 
-OVERRIDES = {"network_def": {"_target_": "band_network.BandNetwork"}, "image_size": [96, 96], "amp": False}
+OVERRIDES = {
+    "network_def": {"_target_": "band_network.BandNetwork"},
+    "backbone": "$infnet_networks.get_backbone('efficientnet_lite0')",  # whose mean and deviation are used
+    "image_size": [96, 96],
+    "amp": False,
+}
 
 
 class BandNetwork(nn.Module):

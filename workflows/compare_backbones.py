@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from infnet_monai.bundle.make import BUNDLES
+from infnet_monai.bundle.generate import BUNDLES
 from infnet_monai.comparison.baselines import BASELINES
 from infnet_monai.comparison.compare import compare
 from infnet_monai.comparison.options import SET_HERE, ComparisonOptions, find_methods

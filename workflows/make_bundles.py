@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.bundle.make import BUNDLES, outdated_files, write_bundle
+from infnet_monai.bundle.generate import BUNDLES, outdated_files, write_bundle
 
 BUNDLES_DIR = Path(__file__).parents[1] / "bundles"
 

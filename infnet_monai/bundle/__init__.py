@@ -1,29 +1,25 @@
-"""The bundles: their one template, and what their runs need besides MONAI."""
+"""The bundles: their one template, its generator, and what the runs of a bundle need besides MONAI."""
 
-from infnet_monai.bundle.ranks import is_first_rank, start_rank, validation_sampler
-from infnet_monai.bundle.runs import (
-    finish_evaluation,
-    finish_inference,
-    finish_training,
-    load_init_weights,
-    start_evaluation,
-    start_inference,
-    start_training,
-)
-from infnet_monai.bundle.switches import switch
+from infnet_monai.bundle.configuration import handlers, leaves_one_over, switch
+from infnet_monai.bundle.evaluation_run import finish_evaluation, start_evaluation
+from infnet_monai.bundle.inference_run import finish_inference, start_inference
+from infnet_monai.bundle.ranks import is_first_rank, join_ranks, leave_ranks, rank_device, validation_sampler
+from infnet_monai.bundle.training_run import TrainingRun
 from infnet_monai.errors import report_errors_in_one_line
 
 __all__ = [
+    "TrainingRun",
     "finish_evaluation",
     "finish_inference",
-    "finish_training",
+    "handlers",
     "is_first_rank",
-    "load_init_weights",
+    "join_ranks",
+    "leave_ranks",
+    "leaves_one_over",
+    "rank_device",
     "report_errors_in_one_line",
     "start_evaluation",
     "start_inference",
-    "start_rank",
-    "start_training",
     "switch",
     "validation_sampler",
 ]

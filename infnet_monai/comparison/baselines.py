@@ -18,7 +18,7 @@ __all__ = ["BASELINES", "BASELINE_RECIPE", "FirstMap", "baseline_overrides", "fl
 
 logger = logging.getLogger(__name__)
 
-# Whose train.json the baselines use: its images are normalised with the mean and deviation of ImageNet.
+# Whose train.json the baselines use.
 BASELINE_RECIPE = "infnet_resnet50"
 ONE_MAP = {"spatial_dims": 2, "in_channels": 3, "out_channels": 1}
 FIVE_LEVELS = {"channels": [32, 64, 128, 256, 512], "strides": [2, 2, 2, 2]}
@@ -32,7 +32,7 @@ BASELINES: dict[str, dict[str, Any]] = {
     "flexibleunet": {
         "_target_": f"{__name__}.flexible_unet",
         "backbone": "efficientnet-b0",
-        "pretrained": "$infnet_bundle.switch(@pretrained)",
+        "pretrained": "@switches#pretrained",
     },
 }
 HUB_TIMEOUT_S = 5.0
@@ -55,9 +55,10 @@ def baseline_overrides(name: str) -> dict[str, Any]:
     network = BASELINES[name]
     overrides: dict[str, Any] = {
         "network_def": network,
+        "backbone": "$infnet_networks.get_backbone('resnet50')",  # mean and deviation of ImageNet
         "loss": {
             "_target_": "infnet_monai.losses.StructureLoss",
-            "weighted_bce": "$infnet_bundle.switch(@weighted_bce)",
+            "weighted_bce": "@switches#weighted_bce",
         },
         "train#slice_transforms": [{"_target_": "SelectItemsd", "keys": ["image", "label", "case", "slice"]}],
     }

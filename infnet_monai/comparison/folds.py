@@ -67,7 +67,7 @@ def write_folds(dataset_dir: str | Path, folds: int, output_dir: str | Path) -> 
     """Write a ``dataset.json`` for each fold: its own part for test, the others for training.
 
     The ``validation`` section, which the bundles want, names a tenth of the training items: it is watched only, since
-    :class:`infnet_monai.comparison.final_model.FinalModel` chooses no epoch by it.
+    :class:`infnet_monai.handlers.FinalModel` chooses no epoch by it.
 
     Args:
         dataset_dir: Folder that holds ``dataset.json``.

@@ -27,7 +27,7 @@ __all__ = ["EVALUATION", "Run", "check_run", "plan_runs"]
 logger = logging.getLogger(__name__)
 
 EVALUATE = "evaluate.json"
-FINAL_MODEL = {"best_model#_target_": "infnet_monai.comparison.final_model.FinalModel"}
+FINAL_MODEL = {"best_model#_target_": "infnet_monai.handlers.FinalModel"}
 # Items that go over the bundle's evaluation.
 EVALUATION = {
     "+validate#handlers": [{"_target_": "infnet_monai.comparison.examples.ExampleMasks", "output_dir": "@output_dir"}],

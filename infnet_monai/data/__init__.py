@@ -1,12 +1,14 @@
-"""Data sets: datalists, the dataset of slices and the rules for choosing slices."""
+"""Data sets: datalists, the fixed preprocessing, the dataset of slices and the rules for choosing them."""
 
 from infnet_monai.data.datalist import load_datalist, read_datalist
+from infnet_monai.data.preprocessing import ScanPreprocessing
 from infnet_monai.data.slice_dataset import SliceDataset, case_name, case_of
 from infnet_monai.data.slice_samplers import AllSlices, LesionSlices, SliceSampler
 
 __all__ = [
     "AllSlices",
     "LesionSlices",
+    "ScanPreprocessing",
     "SliceDataset",
     "SliceSampler",
     "case_name",

@@ -1,16 +1,25 @@
 """Ignite handlers of training and evaluation that no MONAI handler covers."""
 
 from infnet_monai.handlers.case_tables import CaseTables
-from infnet_monai.handlers.checkpoints import BestModel, LastCheckpoint
+from infnet_monai.handlers.checkpoints import BestModel, FinalModel, LastCheckpoint
 from infnet_monai.handlers.learning_curve import LearningCurve
 from infnet_monai.handlers.preview import ValidationPreview
 from infnet_monai.handlers.slice_metrics import SliceMetrics
 from infnet_monai.handlers.slices import lesion_slices, slices
-from infnet_monai.handlers.training import GradientClipping, LossProgressBar, MultiScaleUpdate
+from infnet_monai.handlers.training import (
+    EpochSeeds,
+    FirstAndLastValidation,
+    GradientClipping,
+    LossProgressBar,
+    MultiScaleUpdate,
+)
 
 __all__ = [
     "BestModel",
     "CaseTables",
+    "EpochSeeds",
+    "FinalModel",
+    "FirstAndLastValidation",
     "GradientClipping",
     "LastCheckpoint",
     "LearningCurve",

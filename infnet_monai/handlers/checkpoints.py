@@ -1,8 +1,9 @@
-"""Checkpoints of a training run: the best model, and the last state to go on from."""
+"""Checkpoints of a training: the best model, and the last complete epoch to resume from."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write
 
-__all__ = ["BestModel", "LastCheckpoint", "save_atomically"]
+__all__ = ["BestModel", "FinalModel", "LastCheckpoint", "save_atomically"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def save_atomically(content: Any, path: str | Path) -> None:
 
     Args:
         content: What ``torch.save`` takes.
-        path: Target; its folder is made if needed.
+        path: File to write; its folder is created if needed.
 
     Raises:
         InputError: The file cannot be written, e.g. because the disk is full.
@@ -40,84 +41,113 @@ def save_atomically(content: Any, path: str | Path) -> None:
 
 
 class BestModel:
-    """Keep the weights with the highest key metric as a plain state dict; attach it to the evaluator.
+    """Choose the epoch with the highest key metric and keep its weights as a plain state dict.
+
+    Attach it to the evaluator. The weights are written by :class:`LastCheckpoint`, which knows when an epoch is
+    complete. Before each validation all ranks take the buffers of the first one (statistics of batch normalisation,
+    which each rank estimates from its own batches), so that the weights written are those that were validated.
 
     Args:
-        network: The network, or its DistributedDataParallel wrapper.
+        network: The network that is validated; no DistributedDataParallel wrapper.
         path: File of the weights, e.g. ``models/model.pt``.
+
+    Attributes:
+        score: Highest key metric so far, ``None`` while there is none.
+        unsaved: Whether the weights of that score have yet to be written.
     """
 
     def __init__(self, network: nn.Module, path: str | Path):
         self.network = network
         self.path = Path(path)
         self.score: float | None = None
+        self.unsaved = False
 
     def attach(self, engine: Engine) -> None:
-        """Compare after each validation."""
+        """Share buffers before and compare after each validation."""
+        engine.add_event_handler(Events.STARTED, self._share_buffers)
         engine.add_event_handler(Events.COMPLETED, self._compare)
 
-    def state_dict(self) -> dict[str, float | None]:
-        """Return the best score so far, for :class:`LastCheckpoint`."""
-        return {"score": self.score}
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best score, and whether it is that of the current weights, for :class:`LastCheckpoint`."""
+        return {"score": self.score, "unsaved": self.unsaved}
 
-    def load_state_dict(self, state: Mapping[str, float | None]) -> None:
-        """Go on from the best score of an earlier run."""
-        self.score = state["score"]
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from the best score of an earlier process."""
+        self.score, self.unsaved = state["score"], state["unsaved"]
+
+    def forget(self) -> None:
+        """Let the score so far count for nothing, since it is that of weights nobody has trained."""
+        self.score, self.unsaved = None, False
 
     def save(self) -> None:
-        """Write the network's weights now."""
+        """Write the weights as they are now."""
         if idist.get_rank() == 0:
-            network = getattr(self.network, "module", self.network)
-            save_atomically(network.state_dict(), self.path)
+            save_atomically(self.network.state_dict(), self.path)
+        self.unsaved = False
+
+    def _share_buffers(self, engine: Engine) -> None:
+        if idist.get_world_size() > 1:
+            for buffer in self.network.buffers():
+                torch.distributed.broadcast(buffer, src=0)
 
     def _compare(self, engine: Any) -> None:
         score = float(engine.state.metrics[engine.state.key_metric_name])
-        if self.score is None or score > self.score:
-            self.score = score
-            self.save()
+        if math.isfinite(score) and (self.score is None or score > self.score):
+            self.score, self.unsaved = score, True
+
+
+class FinalModel(BestModel):
+    """Stands in for :class:`BestModel` where no epoch may be chosen: it compares nothing and has no score.
+
+    :class:`LastCheckpoint` then writes the weights of the last epoch to the model's file.
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Leave the evaluator alone."""
 
 
 class LastCheckpoint:
-    """Save the whole training state after each epoch and when the run is interrupted; attach it to the trainer.
+    """Save the whole state of a training after each epoch, and the best model with it; attach it to the trainer.
+
+    Attach it after all handlers that change what is saved. Nothing is saved in the middle of an epoch: what an
+    interruption leaves is the last complete epoch. The state is written before the model; a process killed in between
+    is made good when the training is resumed, since the state tells that its weights are the best ones.
 
     Args:
         path: File of the state, e.g. ``models/last.pth``.
-        objects: What is saved beside the trainer's epoch: network, optimiser, schedule, best model.
-        best: Where given and nothing has been validated (no validation cases), the final weights are saved there.
-        resume: Go on from the file at the start.
+        objects: What is saved beside the epoch, each with ``state_dict`` and ``load_state_dict``.
+        best_model: Chooses the epoch whose weights are kept; the last one where it has no score in the end.
+        resume: Continue from the file at the start.
     """
 
-    def __init__(
-        self, path: str | Path, objects: Mapping[str, Any], best: BestModel | None = None, resume: bool = False
-    ):
+    def __init__(self, path: str | Path, objects: Mapping[str, Any], best_model: BestModel, resume: bool = False):
         self.path = Path(path)
-        self.objects = dict(objects)
-        self.best = best
+        self.objects = {**objects, "best_model": best_model}
+        self.best_model = best_model
         self.resume = resume
 
     def attach(self, engine: Engine) -> None:
-        """Save after epochs and on exceptions; load at the start where asked to."""
+        """Load at the start where asked to, save after each epoch, and keep some model in the end."""
         if self.resume:
             engine.add_event_handler(Events.STARTED, self._load)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
-        engine.add_event_handler(Events.COMPLETED, self._save_unvalidated)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self._save_and_raise)
+        engine.add_event_handler(Events.COMPLETED, self._save_unchosen)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._report_interruption)
 
-    def _save(self, engine: Engine, completed_epochs: int | None = None) -> None:
-        if idist.get_rank() != 0:
-            return
-        state = {name: getattr(item, "module", item).state_dict() for name, item in self.objects.items()}
-        state["epoch"] = engine.state.epoch if completed_epochs is None else completed_epochs
-        save_atomically(state, self.path)
+    def _save(self, engine: Engine) -> None:
+        if idist.get_rank() == 0:
+            state = {name: item.state_dict() for name, item in self.objects.items()}
+            save_atomically({**state, "epoch": engine.state.epoch}, self.path)
+        if self.best_model.unsaved:
+            self.best_model.save()
 
-    def _save_unvalidated(self, engine: Engine) -> None:
-        if self.best is not None and self.best.score is None:
-            self.best.save()
+    def _save_unchosen(self, engine: Engine) -> None:
+        if self.best_model.score is None and engine.state.epoch > 0:
+            self.best_model.save()
 
-    def _save_and_raise(self, engine: Engine, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt) and engine.state.iteration > 0:
-            self._save(engine, completed_epochs=max(engine.state.epoch - 1, 0))
-            logger.info("Interrupted in epoch %d: saved %s. Go on with --resume true.", engine.state.epoch, self.path)
+    def _report_interruption(self, engine: Engine, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt) and self.path.is_file():
+            logger.info("Interrupted in epoch %d; resume with --resume true from %s.", engine.state.epoch, self.path)
         raise error
 
     def _load(self, engine: Engine) -> None:
@@ -126,13 +156,13 @@ class LastCheckpoint:
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             for name, item in self.objects.items():
-                getattr(item, "module", item).load_state_dict(state[name])
+                item.load_state_dict(state[name])
         except Exception as error:  # unpickling and key errors of a damaged or foreign file
             raise InputError(f"{self.path}: cannot be resumed from ({error}). Train without --resume.") from error
-        if state["epoch"] >= engine.state.max_epochs:
-            raise InputError(
-                f"{self.path} has finished epoch {state['epoch']} already: give --epochs above that to train on."
-            )
         engine.state.epoch = state["epoch"]
         engine.state.iteration = state["epoch"] * engine.state.epoch_length
-        logger.info("Resumed from %s: going on with epoch %d.", self.path, state["epoch"] + 1)
+        if self.best_model.unsaved:
+            self.best_model.save()
+        remaining = engine.state.max_epochs - state["epoch"]
+        plan = f"resuming with epoch {state['epoch'] + 1}" if remaining > 0 else "all epochs are done"
+        logger.info("%s has finished epoch %d: %s.", self.path, state["epoch"], plan)

@@ -1,7 +1,9 @@
-"""The learning curve of a training run, as CSV and picture."""
+"""The learning curve of a training, as CSV and picture."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,70 +13,100 @@ from ignite.engine import Engine, Events
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from infnet_monai.files import atomic_write
+
 __all__ = ["LearningCurve"]
 
 
 class LearningCurve:
-    """Write a row of loss and metrics after each validation; attach it to the trainer.
+    """Keep a row of loss, learning rate and metrics for each epoch; attach it to the trainer.
+
+    The rows are part of the training's state, see :class:`infnet_monai.handlers.LastCheckpoint`. The CSV file and the
+    picture are output only and never read.
 
     Args:
-        evaluator: The engine that validates inside the training; attach after its ValidationHandler.
-        path: CSV file; the picture gets its name with ``.png``.
-        interval: Epochs between validations.
-        resume: Go on with the rows of an earlier run.
+        evaluator: The engine that validates inside the training; attach after the handlers that run it.
+        path: CSV file to write; the picture gets its name with ``.png``.
+
+    Attributes:
+        rows: One row for each epoch, and one for the validation before the first; metrics only where validated.
     """
 
-    def __init__(self, evaluator: Engine, path: str | Path, interval: int = 1, resume: bool = False):
+    def __init__(self, evaluator: Engine, path: str | Path):
         self.evaluator = evaluator
         self.path = Path(path)
-        self.interval = interval
-        self.resume = resume
-        self.rows: list[dict[Any, float]] = []
+        self.rows: list[dict[str, float]] = []
         self._losses: list[float] = []
+        self._metrics: dict[str, float] = {}
 
     def attach(self, engine: Engine) -> None:
-        """Collect losses after iterations and write after validations."""
+        """Collect losses after iterations and metrics after validations; write after epochs and in the end."""
+        self.evaluator.add_event_handler(Events.COMPLETED, self._note_metrics)
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
-        engine.add_event_handler(Events.EPOCH_COMPLETED(every=self.interval), self._write)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._add_row)
+        engine.add_event_handler(Events.COMPLETED, self._write)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows, for :class:`infnet_monai.handlers.LastCheckpoint`."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue the curve of an earlier process."""
+        self.rows = [dict(row) for row in state["rows"]]
+
+    def first(self, metric: str) -> float | None:
+        """Return a metric of the validation before the first epoch, ``None`` where there was none."""
+        return self.rows[0].get(metric) if self.rows and self.rows[0]["epoch"] == 0 else None
 
     def _start(self, engine: Engine) -> None:
-        if self.evaluator.state.metrics:
-            self._losses = [float("nan")]
-            self._write(engine)
-        if self.resume and self.path.is_file():
-            rows = pd.read_csv(self.path)
-            self.rows = rows[rows["epoch"] <= engine.state.epoch].to_dict("records")
+        if self._metrics:
+            self._add_row(engine)
+
+    def _note_metrics(self, engine: Engine) -> None:
+        self._metrics = {name: float(value) for name, value in engine.state.metrics.items()}
 
     def _collect(self, engine: Any) -> None:
         self._losses.append(engine.state.output["loss"].item())
 
-    def _write(self, engine: Any) -> None:
-        row = {"epoch": engine.state.epoch, "train_loss": sum(self._losses) / len(self._losses)}
-        row["learning_rate"] = engine.optimizer.param_groups[0]["lr"]
-        self.rows.append(row | {name: float(value) for name, value in self.evaluator.state.metrics.items()})
-        self._losses = []
-        if idist.get_rank() == 0:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            table = pd.DataFrame(self.rows)
-            table.to_csv(self.path, index=False)
-            draw_learning_curve(table, self.path.with_suffix(".png"))
+    def _add_row(self, engine: Any) -> None:
+        loss = math.fsum(self._losses) / len(self._losses) if self._losses else math.nan
+        row = {"epoch": engine.state.epoch, "train_loss": loss, "learning_rate": engine.optimizer.param_groups[0]["lr"]}
+        self.rows.append(row | self._metrics)
+        self._losses, self._metrics = [], {}
+        self._write(engine)
+
+    def _write(self, engine: Engine) -> None:
+        if idist.get_rank() != 0 or not self.rows:
+            return
+        table = pd.DataFrame(self.rows)
+        with atomic_write(self.path) as draft:
+            table.to_csv(draft, index=False)
+        draw_learning_curve(table, self.path.with_suffix(".png"))
 
 
-def draw_learning_curve(table: pd.DataFrame, path: str | Path) -> None:
+def draw_learning_curve(table: pd.DataFrame, path: str | Path) -> Figure:
     """Draw the loss and the metrics over the epochs.
 
     Args:
-        table: Columns ``epoch``, ``train_loss``, ``learning_rate`` and one for each metric.
-        path: PNG file.
+        table: Columns ``epoch``, ``train_loss``, ``learning_rate`` and one for each metric, NaN where not validated.
+        path: PNG file to write.
+
+    Returns:
+        The figure; its legend is outside the axes.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     loss_axes, metric_axes = figure.subplots(1, 2)
     loss_axes.plot(table["epoch"], table["train_loss"], marker=".")
     loss_axes.set(xlabel="epoch", ylabel="training loss")
-    for name in table.columns.drop(["epoch", "train_loss", "learning_rate"]):
-        metric_axes.plot(table["epoch"], table[name], marker=".", label=name)
+    metrics = table.columns.drop(["epoch", "train_loss", "learning_rate"])
+    for name in metrics:
+        validated = table[["epoch", name]].dropna()
+        metric_axes.plot(validated["epoch"], validated[name], marker=".", label=name)
     metric_axes.set(xlabel="epoch", ylabel="validation", ylim=(0, 1))
-    metric_axes.legend(fontsize=8)
-    figure.savefig(path, dpi=120)
+    if len(metrics):
+        figure.legend(loc="outside right center", fontsize=8)
+    with atomic_write(path) as draft:
+        figure.savefig(draft, dpi=120)
+    return figure

@@ -1,4 +1,4 @@
-"""A picture of a validation case with the true and the predicted outlines."""
+"""A picture of a validation case with the outlines of reference and prediction."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ValidationPreview:
     """Draw the slices with most lesion of the first case after each validation; attach it to the evaluator.
 
     Args:
-        path: PNG file, drawn anew each time.
-        log_dir: Folder of TensorBoard events to add the picture to; ``None`` for none.
-        slices_shown: Number of slices.
+        path: PNG file to write, again after each validation.
+        log_dir: Folder of TensorBoard events that the picture is added to; ``None`` for none.
+        slices_shown: Largest number of slices.
     """
 
     def __init__(self, path: str | Path, log_dir: str | Path | None = None, slices_shown: int = 8):

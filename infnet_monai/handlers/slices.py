@@ -1,9 +1,11 @@
-"""From the evaluator's volumes to the slices that metrics are counted on."""
+"""From the evaluator's volumes to slices, for MONAI's own metrics beside those of the bundles."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
 from monai.utils import CommonKeys
 from torch import Tensor
 
@@ -22,7 +24,8 @@ def slices(threshold: float | None = None, lesion_only: bool = False) -> Callabl
 
     Returns:
         A function of the engine's decollated output, whose ``pred`` and ``label`` are ``(1, H, W, D)``; it gives the
-        predictions and references as two lists of ``(1, H, W)``.
+        predictions and references as two lists of ``(1, H, W)``. Where no slice is left they hold one pair of NaN, on
+        which every metric is undefined, so that each rank has a value to gather.
     """
 
     def transform(output: Sequence[Mapping]) -> Pairs:
@@ -35,6 +38,8 @@ def slices(threshold: float | None = None, lesion_only: bool = False) -> Callabl
                     continue
                 predictions.append(prediction.clamp(0, 1) if threshold is None else (prediction >= threshold).float())
                 references.append(reference.float())
+        if not predictions:
+            return [torch.full((1, 1, 1), math.nan)], [torch.full((1, 1, 1), math.nan)]
         return predictions, references
 
     return transform

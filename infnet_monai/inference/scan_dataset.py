@@ -9,7 +9,7 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from infnet_monai.errors import InputError, find_input_error
-from infnet_monai.scans.find import ScanSource
+from infnet_monai.scans.find import ScanSource, find_scans
 
 __all__ = ["SCAN_ROOT", "ScanDataset", "name_by_scan"]
 
@@ -22,16 +22,17 @@ class ScanDataset(IterableDataset):
     """Read and transform each scan once, in order.
 
     Args:
-        data: The scans, from :func:`infnet_monai.scans.find_scans`.
+        data: The scans, from :func:`infnet_monai.scans.find_scans`, or files and folders as ``{"image": path}``.
         transform: What is applied to ``{"image": path, "series": name}``.
 
     Attributes:
         failures: One line for each scan that could not be used, after an iteration over all.
     """
 
-    def __init__(self, data: Sequence[ScanSource], transform: Callable[[Mapping[str, Any]], Any]):
+    def __init__(self, data: Sequence[ScanSource | Mapping[str, str]], transform: Callable[[Mapping[str, Any]], Any]):
         super().__init__()
-        self.data = list(data)
+        given = [source for source in data if isinstance(source, ScanSource)]
+        self.data = [*given, *find_scans([item["image"] for item in data if not isinstance(item, ScanSource)])]
         self.transform = transform
         self.failures: list[str] = []
 

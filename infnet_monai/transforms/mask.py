@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+from monai.utils import ensure_tuple
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,6 +18,7 @@ from infnet_monai.errors import InputError
 __all__ = ["CheckSameGridd", "EdgeMapd", "LesionMaskd", "edge_map"]
 
 AFFINE_TOLERANCE_MM = 1e-2
+DEFAULT_LESION_LABELS = (1, 2, 255)
 
 
 def edge_map(mask: Tensor) -> Tensor:
@@ -64,27 +66,35 @@ class EdgeMapd(MapTransform):
 
 
 class LesionMaskd(MapTransform):
-    """Turn label values into a binary lesion mask.
+    """Turn label values into a binary lesion mask; 0 is always background.
 
-    An item's own ``lesion_labels`` and ``background_labels`` (its data set's, from ``dataset.json``) come first.
+    Values given here win over an item's own ``lesion_labels`` and ``background_labels`` (those of its data set, from
+    ``dataset.json``), which win over the defaults. Where only the lesion labels are given, what the data set calls
+    lesion beside them becomes background.
 
     Args:
         keys: Keys of the labels.
-        lesion_labels: Values that mean lesion; 0 is background. 255 is what 8-bit pictures of masks hold.
-        background_labels: Other values that are legal but not a lesion.
+        lesion_labels: Value or values that mean lesion. By default the item's own, or else 1, 2 and 255, which 8-bit
+            pictures of masks hold.
+        background_labels: Value or values beside 0 that are legal but no lesion. By default the item's own, or none.
         allow_missing_keys: Whether items may lack a key.
+
+    Example:
+        >>> item = {"label": torch.tensor([[0, 1, 2]]), "lesion_labels": [1, 2]}
+        >>> LesionMaskd("label", lesion_labels=2)(item)["label"].tolist()
+        [[0, 0, 1]]
     """
 
     def __init__(
         self,
         keys: KeysCollection,
-        lesion_labels: Sequence[int] = (1, 2, 255),
-        background_labels: Sequence[int] = (),
+        lesion_labels: int | Sequence[int] | None = None,
+        background_labels: int | Sequence[int] | None = None,
         allow_missing_keys: bool = False,
     ):
         super().__init__(keys, allow_missing_keys)
-        self.lesion_labels = tuple(lesion_labels)
-        self.background_labels = tuple(background_labels)
+        self.lesion_labels = None if lesion_labels is None else ensure_tuple(lesion_labels)
+        self.background_labels = None if background_labels is None else ensure_tuple(background_labels)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Replace each label by a uint8 mask of 0 and 1.
@@ -93,8 +103,7 @@ class LesionMaskd(MapTransform):
             InputError: A label holds a value that is neither lesion nor background; the message names the file.
         """
         item = dict(data)
-        lesion = tuple(item.get("lesion_labels", self.lesion_labels))
-        background = (0, *item.get("background_labels", self.background_labels))
+        lesion, background = self._values(item)
         for key in self.key_iterator(item):
             label = item[key]
             unknown = set(np.unique(np.asarray(label)).tolist()) - {*lesion, *background}
@@ -107,13 +116,20 @@ class LesionMaskd(MapTransform):
             item[key] = torch.isin(label, torch.tensor(lesion, dtype=label.dtype)).to(torch.uint8)
         return item
 
+    def _values(self, item: Mapping[Hashable, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Lesion and background values for an item."""
+        own_lesion, own_background = item.get("lesion_labels", ()), item.get("background_labels", ())
+        lesion = self.lesion_labels or tuple(own_lesion) or DEFAULT_LESION_LABELS
+        background = (*own_background, *own_lesion) if self.background_labels is None else self.background_labels
+        return lesion, (0, *(value for value in background if value not in lesion))
+
 
 def _numbers(values: Any) -> str:
     return ", ".join(f"{value:g}" for value in sorted(values)[:8])
 
 
 class CheckSameGridd(MapTransform):
-    """Refuse items whose volumes do not lie on one grid (shape and affine).
+    """Refuse items whose volumes are not on one grid (shape and affine).
 
     Args:
         keys: Key of the image first, then of its masks.

@@ -10,7 +10,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 
-from infnet_monai.bundle.make import BUNDLES
+from infnet_monai.bundle.generate import BUNDLES
 from infnet_monai.errors import InputError
 from infnet_monai.inference import Segmenter
 from infnet_monai.networks import InfNet
@@ -28,7 +28,7 @@ def _keep_excepthook(monkeypatch):
 
 @pytest.fixture
 def scans(tmp_path):
-    """A scan, and the same one in a subfolder, turned."""
+    """A scan, and the same one in a subfolder, reoriented."""
     phantom = make_phantom(2, shape=(56, 48, 6), spacing_mm=(6.4, 6.4, 36.0))
     image = nib.Nifti1Image(phantom.image, phantom.affine)
     folder = tmp_path / "scans"
@@ -86,6 +86,35 @@ def test_command_survives_a_broken_scan_and_overwrites_nothing(scans, tmp_path):
     again = run(scans, tmp_path / "out", "--weights", str(weights))
     assert again.returncode == 1
     assert "a_infection.nii.gz is there already" in again.stderr.strip().splitlines()[-1]
+
+
+def test_scans_can_be_named_in_the_configuration_from_any_folder(scans, tmp_path, monkeypatch):
+    """As users of the model zoo do, with relative paths."""
+    bundle = ROOT / "bundles" / "infnet_efficientnet_lite0"
+    monkeypatch.chdir(scans)
+    values = {"dataset#data": [{"image": "a.nii.gz"}, {"image": "ward/b.c.nii.gz"}], "output_dir": "out"}
+    weights = random_weights("efficientnet_lite0", tmp_path / "model.pt")
+    config = str(bundle / "configs" / "inference.json")
+    workflow = ConfigWorkflow(
+        config, workflow_type="infer", bundle_root=str(bundle), weights=str(weights), **SMALL, **values
+    )
+    workflow.initialize()
+    assert workflow.check_properties() == []
+    workflow.run()
+    workflow.finalize()
+    assert {path.name for path in (scans / "out").iterdir()} == {"a_infection.nii.gz", "b.c_infection.nii.gz"}
+
+
+def test_bundle_root_places_checkpoints_and_results_from_any_folder(tiny_dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = str(ROOT / "bundles" / "infnet_efficientnet_lite0" / "configs" / "train.json")
+    values = {"bundle_root": "mine", "dataset_dir": "tiny", "epochs": 1, "pretrained": False, "batch_size": 3}
+    workflow = ConfigWorkflow(config, workflow_type="train", **SMALL, **values)
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()
+    assert {path.name for path in (tmp_path / "mine" / "models").iterdir()} == {"model.pt", "last.pth"}
+    assert (tmp_path / "mine" / "eval" / "run.json").is_file()
 
 
 def test_missing_weights_and_scans_are_one_line(scans, tmp_path):

@@ -17,8 +17,8 @@ def segmenter():
     return Segmenter(device="cpu")
 
 
-def dice(mask, truth):
-    return 2 * (mask & truth).sum() / (mask.sum() + truth.sum())
+def dice(mask, reference):
+    return 2 * (mask & reference).sum() / (mask.sum() + reference.sum())
 
 
 def test_is_small_enough_for_a_repository():
@@ -27,13 +27,13 @@ def test_is_small_enough_for_a_repository():
 
 def test_finds_most_of_the_lesions_of_a_phantom_that_it_was_not_trained_on(segmenter):
     folder = Path(phantom_dataset_dir())
-    truth = np.asarray(nib.load(folder / "labels" / "phantom_2.nii.gz").dataobj) > 0
-    assert dice(segmenter.segment(folder / "images" / "phantom_2.nii.gz").mask > 0, truth) > 0.7
+    reference = np.asarray(nib.load(folder / "labels" / "phantom_2.nii.gz").dataobj) > 0
+    assert dice(segmenter.segment(folder / "images" / "phantom_2.nii.gz").mask > 0, reference) > 0.7
 
 
 def test_has_the_stated_dice_on_the_held_out_volume(segmenter, test_data):
     folder = test_data / "medseg_volumes"
-    truth = np.asarray(nib.load(folder / "infection" / "medseg_1.nii.gz").dataobj) > 0
-    assert dice(segmenter.segment(folder / "images" / "medseg_1.nii.gz").mask > 0, truth) == pytest.approx(
+    reference = np.asarray(nib.load(folder / "infection" / "medseg_1.nii.gz").dataobj) > 0
+    assert dice(segmenter.segment(folder / "images" / "medseg_1.nii.gz").mask > 0, reference) == pytest.approx(
         0.785, abs=0.01
     )

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 from tiny_cases import write_case
@@ -29,10 +31,16 @@ def run(target, files, *arguments, ranks=1):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+def empty_label(path):
+    label = nib.load(path)
+    nib.save(nib.Nifti1Image(np.zeros(label.shape, np.uint8), label.affine), path)
+
+
 @pytest.mark.slow
 def test_two_ranks_train_together_and_evaluate_like_one(tmp_path):
     data = tmp_path / "data"
     cases = [write_case(data, f"case_{k}", seed=k) for k in range(3)]
+    empty_label(data / cases[1]["label"])  # the only case of the second rank
     (data / "dataset.json").write_text(json.dumps({"training": cases, "validation": cases, "test": cases}))
     common = ("--dataset_dir", str(data), "--ckpt_dir", str(tmp_path / "models"))
     train = ("--epochs", "1", "--output_dir", str(tmp_path / "train"))
@@ -65,3 +73,47 @@ def test_two_ranks_train_with_fewer_validation_cases_than_ranks(tmp_path, n_vali
     )
     assert (tmp_path / "models" / "model.pt").is_file()
     assert ("val_dice" in pd.read_csv(tmp_path / "train" / "metrics.csv")) == bool(n_validation)
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overlays", [("train_best", "multi_gpu_train"), ("multi_gpu_train", "train_best")], ids="+".join
+)
+def test_two_ranks_keep_the_averaged_weights_that_they_validated(overlays, tmp_path):
+    """The score recorded for the best epoch is that of model.pt, evaluated by one process."""
+    data = tmp_path / "data"
+    cases = [write_case(data, f"case_{k}", seed=k) for k in range(5)]
+    (data / "dataset.json").write_text(json.dumps({"training": cases[:3], "validation": cases[2:]}))
+    common = ("--dataset_dir", str(data), "--ckpt_dir", str(tmp_path / "models"), "--network_def#backbone", "resnet18")
+    train = ("--epochs", "3", "--val_interval", "2", "--average_momentum", "0.5")
+    common_train = (*common, *train, "--output_dir", str(tmp_path / "train"))
+    run("training", [f"{name}.json" for name in ("train", *overlays)], *common_train, ranks=2)
+    evaluate = ("--section", "validation", "--output_dir", str(tmp_path / "one"))
+    run("evaluating", ["train.json", "evaluate.json"], *common, *evaluate)
+    curve = pd.read_csv(tmp_path / "train" / "metrics.csv")
+    assert curve["val_dice"].notna().tolist() == [True, False, True, True]
+    best = read_json(tmp_path / "train" / "run.json")["best_val_dice"]
+    assert best == pytest.approx(curve["val_dice"][1:].max())
+    metrics = read_json(tmp_path / "one" / "summary.json")["key_metrics"]
+    assert metrics["val_dice"] == pytest.approx(best, abs=1e-6)
+    assert metrics["val_paper_mean_dice"] > 0
+    (row,) = [row for _, row in curve.iterrows() if row["val_dice"] == pytest.approx(best) and row["epoch"] > 0][:1]
+    assert metrics == pytest.approx({name: row[name] for name in metrics}, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_fewer_cases_than_ranks_are_not_evaluated(tmp_path):
+    data = tmp_path / "data"
+    case = write_case(data, "case_0")
+    (data / "dataset.json").write_text(json.dumps({"training": [case], "test": [case]}))
+    with pytest.raises(AssertionError, match="1 cases for 2 processes: start at most one for each case"):
+        run(
+            "evaluating",
+            ["train.json", "evaluate.json", "multi_gpu_evaluate.json"],
+            *("--dataset_dir", str(data), "--output_dir", str(tmp_path)),
+            ranks=2,
+        )

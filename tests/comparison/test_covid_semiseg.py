@@ -38,6 +38,7 @@ def workflow(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.excepthook", None)
     config = {
         "network_def": {"_target_": "torch.nn.Conv2d", "in_channels": 3, "out_channels": 1, "kernel_size": 1},
+        "backbone": "$infnet_networks.get_backbone('efficientnet_lite0')",
         "image_size": [STORED[1], STORED[0]],
         "amp": False,
         "lung_crop": False,

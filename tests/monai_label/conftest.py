@@ -11,7 +11,7 @@ import torch
 from running_label_server import ROOT, LabelServer
 from torch.nn import functional
 
-from infnet_monai.bundle.make import BundleEntry, write_bundle
+from infnet_monai.bundle.generate import BundleEntry, write_bundle
 from infnet_monai.networks import InfNet, get_backbone
 from infnet_monai.phantom.phantom import Phantom, make_phantom
 

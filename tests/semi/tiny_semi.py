@@ -11,6 +11,7 @@ BLOB = 150  # grey level of a lesion, over 40
 # Of a bundle's items, so that a tiny network can take the place of Inf-Net.
 TINY = {
     "network_def": {"_target_": "tiny_semi.BrightnessNetwork"},
+    "backbone": "$infnet_networks.get_backbone('efficientnet_lite0')",  # whose mean and deviation are used
     "loss": {"_target_": "infnet_monai.losses.StructureLoss"},
     "train#slice_transforms": [{"_target_": "SelectItemsd", "keys": ["image", "label", "case", "slice"]}],
     "image_size": [32, 32],

@@ -41,10 +41,24 @@ def test_lesion_labels_become_one():
     assert mask.meta["filename_or_obj"] == "m.nii"
 
 
-def test_labels_of_the_data_set_come_first():
+def test_labels_of_the_data_set_come_before_the_defaults():
     label = named(torch.tensor([0.0, 1, 2, 3]).reshape(1, 2, 2, 1), "m.nii")
     item = {"label": label, "lesion_labels": [3], "background_labels": [1, 2]}
     assert LesionMaskd("label")(item)["label"].flatten().tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("given", "mask"), [([2], [0, 0, 1, 0]), (2, [0, 0, 1, 0]), ([1, 3], [0, 1, 0, 1])])
+def test_labels_that_are_given_win_over_those_of_the_data_set(given, mask):
+    label = named(torch.tensor([0.0, 1, 2, 3]).reshape(1, 2, 2, 1), "m.nii")
+    item = {"label": label, "lesion_labels": [1, 2], "background_labels": [3]}
+    assert LesionMaskd("label", lesion_labels=given)(item)["label"].flatten().tolist() == mask
+
+
+def test_background_that_is_given_wins_over_that_of_the_data_set():
+    label = named(torch.tensor([0.0, 1, 2]).reshape(1, 3, 1, 1), "m.nii")
+    item = {"label": label, "lesion_labels": [1], "background_labels": [2]}
+    with pytest.raises(InputError, match="label values 2 are unknown"):
+        LesionMaskd("label", background_labels=[4])(item)
 
 
 def test_unknown_label_is_refused_by_name():

@@ -1,8 +1,7 @@
 import torch
 from ignite.engine import Engine, Events
 
-from infnet_monai.comparison.final_model import FinalModel
-from infnet_monai.handlers import LastCheckpoint
+from infnet_monai.handlers import FinalModel, LastCheckpoint
 
 
 def test_weights_of_the_last_epoch_are_kept_whatever_was_validated(tmp_path):
@@ -19,7 +18,7 @@ def test_weights_of_the_last_epoch_are_kept_whatever_was_validated(tmp_path):
             network.weight.fill_(engine.state.epoch)
         evaluator.run([0])
 
-    LastCheckpoint(tmp_path / "last.pth", {"network": network, "best_model": model}, best=model).attach(trainer)
+    LastCheckpoint(tmp_path / "last.pth", {"network": network}, model).attach(trainer)
     trainer.run([0], max_epochs=3)
     assert model.score is None
     assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item() == 3

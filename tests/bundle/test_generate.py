@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from infnet_monai.bundle.make import BUNDLES, outdated_files, render_bundle, write_bundle
+from infnet_monai.bundle.generate import BUNDLES, outdated_files, render_bundle, write_bundle
 from infnet_monai.networks import list_backbones
 
 

@@ -1,4 +1,4 @@
-"""Make the bundles from the one template and a small table of differences."""
+"""Generate the bundles from the one template and a small table of differences."""
 
 from __future__ import annotations
 

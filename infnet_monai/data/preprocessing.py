@@ -1,0 +1,71 @@
+"""The fixed part of the way from files to the network's input, the same for training, validation and inference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from monai.transforms import CastToTyped, Compose, CropForegroundd, DeleteItemsd, Orientationd, Resized
+
+from infnet_monai.lungs import LungMaskd, LungRegion
+from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd
+from infnet_monai.transforms.load import SLICE_AXES
+
+__all__ = ["ScanPreprocessing"]
+
+IMAGE, LUNGS = "image", "lungs"
+
+
+class ScanPreprocessing(Compose):
+    """Read a scan, orient it, find the lungs, apply the lung window, crop to the lungs and resize the slices.
+
+    The image becomes ``(1, H, W, D)`` in [0, 1], rows towards posterior, columns towards the patient's left. The
+    ``transforms`` are a flat sequence, and what they do to the image can be undone by MONAI's ``Invertd``.
+
+    Args:
+        image_size: Height and width of the slices in pixels.
+        intensity: Kind of intensities, see :func:`infnet_monai.transforms.lung_window`.
+        lung_crop: Whether to look for the lungs and crop to them.
+        masks: Keys of the masks that are oriented, cropped and resized with the image; an item may lack them.
+        references: Keys of the masks that stay on the grid of the file; an item must have them.
+        lesion_labels: Values of the masks that mean lesion, see :class:`infnet_monai.transforms.LesionMaskd`.
+        keep_lungs: Whether ``item["lungs"]`` keeps the lungs, as labels on the grid before the crop.
+        normalization: Transforms that follow, e.g. those to the network's channels, mean and standard deviation.
+
+    Example:
+        >>> [type(step).__name__ for step in ScanPreprocessing((352, 352)).transforms][:3]
+        ['LoadScand', 'Orientationd', 'LungMaskd']
+    """
+
+    def __init__(
+        self,
+        image_size: Sequence[int],
+        intensity: str = "auto",
+        lung_crop: bool = True,
+        masks: Sequence[str] = (),
+        references: Sequence[str] = (),
+        lesion_labels: int | Sequence[int] | None = None,
+        keep_lungs: bool = False,
+        normalization: Sequence[Callable] = (),
+    ):
+        moved, size = (IMAGE, *masks), (*image_size, -1)
+        modes = ["bilinear", *("nearest" for _ in masks)]
+        steps: list[Any] = [LoadScand((*moved, *references), allow_missing_keys=True)]
+        if masks or references:
+            steps += [
+                CheckSameGridd((*moved, *references), allow_missing_keys=True),
+                LesionMaskd((*masks, *references), lesion_labels, allow_missing_keys=bool(masks)),
+            ]
+        steps += [
+            Orientationd(moved, axcodes=SLICE_AXES, labels=None, allow_missing_keys=True),
+            LungMaskd(IMAGE, LUNGS, intensity=intensity, enabled=lung_crop),
+            LungWindowd(IMAGE, intensity),
+            CropForegroundd(moved, source_key=LUNGS, select_fn=LungRegion(), allow_missing_keys=True),
+            Resized(moved, spatial_size=size, mode=modes, allow_missing_keys=True),
+        ]
+        if not keep_lungs:
+            steps.append(DeleteItemsd(LUNGS))
+        if masks:
+            steps.append(CastToTyped(masks, dtype=torch.uint8, allow_missing_keys=True))
+        super().__init__([*steps, *normalization])

@@ -1,0 +1,96 @@
+"""The overlays of a bundle combine in any order."""
+
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+import torch
+from ignite.handlers import EMAHandler
+from monai.bundle import ConfigParser, ConfigWorkflow
+from torch.nn.parallel import DistributedDataParallel
+
+from infnet_monai.handlers import BestModel, LastCheckpoint, LearningCurve
+
+CONFIGS = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "configs"
+OVERLAYS = ("train_best", "multi_gpu_train", "evaluate", "evaluate_best", "multi_gpu_evaluate")
+SMALL = {"network_def#backbone": "resnet18", "image_size": [32, 32], "pretrained": False, "amp": False, "device": "cpu"}
+
+
+@pytest.fixture
+def process_group(tmp_path):
+    """A process group of this process alone, as DistributedDataParallel needs one."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def files(*overlays):
+    return [str(CONFIGS / f"{name}.json") for name in ("train", *overlays)]
+
+
+def handlers_of(engine):
+    """The objects whose methods are attached to an engine."""
+    return {
+        getattr(handler, "__self__", None) for attached in engine._event_handlers.values() for handler, *_ in attached
+    }
+
+
+@pytest.mark.parametrize("pair", [*combinations(OVERLAYS, 2)], ids="+".join)
+def test_order_of_two_overlays_does_not_matter(pair):
+    one, other = (ConfigParser.load_config_files(files(*order)) for order in (pair, pair[::-1]))
+    assert one == other
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_overlays_name_items_that_are_there_and_no_list_positions(overlay):
+    recipe = ConfigParser(ConfigParser.load_config_files(files()))
+    for name in ConfigParser.load_config_file(str(CONFIGS / f"{overlay}.json")):
+        assert not any(part.isdigit() for part in name.split("#"))
+        if "#" in name:
+            assert name in recipe
+
+
+@pytest.mark.parametrize("order", [*combinations(OVERLAYS, 2), *combinations(OVERLAYS[::-1], 2)], ids="+".join)
+def test_each_ordered_pair_gives_engines_that_validate_what_is_saved(
+    order, process_group, tiny_dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    places = {"dataset_dir": str(tiny_dataset), "ckpt_dir": str(tmp_path), "output_dir": str(tmp_path)}
+    workflow = ConfigWorkflow(files(*order), workflow_type="train", logging_file=False, initialize=[], **SMALL | places)
+    workflow.initialize()
+    assert workflow.check_properties() == []
+    get = workflow.parser.get_parsed_content
+    network, trainer, evaluator = get("network"), get("train#trainer"), get("validate#evaluator")
+    averaged = "train_best" in order
+    trained = get("train#average").ema_model if averaged else network
+    assert get("best_model").network is trained
+    assert evaluator.network is (network if "evaluate" in order else trained)
+    assert isinstance(trainer.network, DistributedDataParallel) == ("multi_gpu_train" in order)
+    assert getattr(trainer.network, "module", trainer.network) is network
+    kinds = {type(handler) for handler in handlers_of(trainer)}
+    assert {LearningCurve, LastCheckpoint} <= kinds
+    assert (EMAHandler in kinds) == averaged
+    assert (BestModel in {type(handler) for handler in handlers_of(evaluator)}) == ("evaluate" not in order)
+
+
+def test_mean_and_deviation_follow_the_backbone():
+    for config in ("train", "inference"):
+        parser = ConfigParser(ConfigParser.load_config_files([str(CONFIGS / f"{config}.json")]))
+        for backbone, mean in (("efficientnet_lite0", 0.5), ("resnet18", 0.485), ("efficientnet_lite0", 0.5)):
+            parser["network_def#backbone"] = backbone
+            _, normalize = parser.get_parsed_content("normalization")
+            assert normalize.normalizer.subtrahend[0] == mean
+
+
+@pytest.mark.parametrize(("given", "values"), [(None, [0, 1]), ([1], [0, 1]), ([2], [0])])
+def test_lesion_labels_that_the_user_gives_win_over_those_of_the_data_set(given, values, tiny_dataset):
+    path = tiny_dataset / "dataset.json"
+    path.write_text(path.read_text().replace('"training"', '"lesion_labels": [1, 2], "training"'))
+    parser = ConfigParser(ConfigParser.load_config_files(files()))
+    parser.update({**SMALL, "dataset_dir": str(tiny_dataset), "lesion_labels": given, "positive_only": False})
+    for section in ("train", "validate"):
+        item = parser.get_parsed_content(f"{section}#dataset")[0]
+        assert set(item["label"][:1].unique().tolist()) <= set(values)
+    volumes = parser.get_parsed_content("train#dataset").volumes
+    assert volumes[0]["label"].unique().tolist() == values
