@@ -88,7 +88,7 @@ def test_fine_tuning_that_only_gets_worse_keeps_what_it_started_from(train):
     first, record = train("first", epochs=6, learning_rate=5e-3)
     assert record["best_val_dice"] > 0.1
     start = first / "models" / "model.pt"
-    worse, tuned = train("worse", epochs=1, init_weights=str(start), learning_rate=1.0)
+    worse, tuned = train("worse", epochs=1, init_weights=str(start), learning_rate=0.1)
     assert tuned["best_val_dice"] == pytest.approx(record["best_val_dice"])
     assert same(weights(worse), weights(first))
     assert not same(weights(worse), weights(worse, "last.pth")["network"])
@@ -152,7 +152,7 @@ def test_fine_tuning_as_monai_label_starts_it(validation, kept, train, tiny_data
         "train#dataset#data": label_items(tiny_dataset, "case_0", "case_1"),
         "validate#dataset#data": label_items(tiny_dataset, "case_2") if validation else [],
         "train#handlers": [loader, *handlers],
-        "learning_rate": 1.0,
+        "learning_rate": 0.1,
     }
     tuned, record = train("tuned", **values)
     first, last = weights(first_folder), weights(tuned, "last.pth")["network"]
