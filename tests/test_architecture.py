@@ -15,32 +15,16 @@ LAYERS = (
     {"lungs", "scans"},
     {"data"},
     {"phantom", "preparation", "evaluation"},
+    {"reporting"},
     {"handlers"},
     {"inference"},
-    {"reporting"},
     {"training"},
     {"comparison", "semi"},
     {"bundle", "benchmarks", "monai_label", "cli"},
 )
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 NEVER_TOGETHER = {("comparison", "semi"), ("semi", "comparison")}
-UPWARDS_ALLOWED = {("handlers", "reporting")}
 SHORTEST_MODULE, LONGEST_MODULE, LONGEST_FUNCTION = 30, 400, 45
-EXCEPTIONS = {
-    "room inference imports reporting",
-    "room semi imports bundle",
-    "room semi imports comparison",
-    "room training imports comparison",
-    "room comparison is in a circle",
-    "room semi is in a circle",
-    "room training is in a circle",
-    "infnet_monai/bundle/switches.py is a tiny module",
-    "infnet_monai/comparison/final_model.py is a tiny module",
-    "infnet_monai/metrics/summary.py is a tiny module",
-    "infnet_monai/training/output_folder.py is a tiny module",
-    "workflows/compare_backbones.py: compare_backbones is long",
-    "workflows/propagate_labels.py: main is long",
-}
 
 
 def modules() -> list[Path]:
@@ -86,8 +70,7 @@ def imports() -> dict[tuple[str, str], str]:
 
 
 def refuse(offenders: list[str]) -> None:
-    """Fail with one line for each offender that is not among the exceptions."""
-    offenders = [line for line in offenders if line.partition(" (")[0] not in EXCEPTIONS]
+    """Fail with one line for each offender."""
     if offenders:
         pytest.fail("\n".join(offenders), pytrace=False)
 
@@ -103,7 +86,7 @@ def test_imports_run_downwards(imports):
         [
             f"room {room} imports {imported} ({place}, which is above it)"
             for (room, imported), place in sorted(imports.items())
-            if HEIGHT[imported] > HEIGHT[room] and (room, imported) not in UPWARDS_ALLOWED
+            if HEIGHT[imported] > HEIGHT[room]
         ]
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from ignite.engine import Engine, Events
 from numpy.typing import NDArray
 
-from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.files import atomic_write
 from infnet_monai.metrics import CLINICAL_THRESHOLD
 from infnet_monai.transforms.load import UPRIGHT, load_upright
@@ -63,7 +63,7 @@ class ExampleMasks:
             meta = item["image"].meta
             scan = load_upright(meta["filename_or_obj"], source.get("axes", UPRIGHT))
             image = lung_window(scan, meta["intensity"])[0, ..., k].numpy()
-            case = case_name(meta["filename_or_obj"])
+            case = case_of(meta)
             with atomic_write(self.folder / f"{case}.npz") as draft:
                 np.savez_compressed(
                     draft,

@@ -65,7 +65,7 @@ def load_map_pair(pred_path: Path, reference_path: Path) -> MapPair:
     Raises:
         InputError: A file cannot be read or used; the message names it.
     """
-    reference = _load(reference_path)
+    reference = _load(reference_path, mask=True)
     pred = _load(pred_path)
     if reference_path.suffix == ".npy":
         reference.affine = pred.affine
@@ -82,9 +82,9 @@ def load_map_pair(pred_path: Path, reference_path: Path) -> MapPair:
     return MapPair(fitted, mask, resized=fitted.shape != values.shape)
 
 
-def _load(path: Path) -> MetaTensor:
+def _load(path: Path, mask: bool = False) -> MetaTensor:
     if path.suffix != ".npy":
-        volume = load_scan(path)
+        volume = load_scan(path, mask=mask)
         if _is_picture(path):
             with Image.open(path) as picture:
                 volume.meta["largest"] = 65535 if picture.mode.startswith("I") else 255

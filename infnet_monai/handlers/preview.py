@@ -12,7 +12,7 @@ from ignite.engine import Engine, Events
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.reporting.contact_sheet import SlicePicture, choose_slices, draw_contact_sheet
 from infnet_monai.transforms import lung_window
 from infnet_monai.transforms.load import UPRIGHT, load_upright
@@ -45,7 +45,7 @@ class ValidationPreview:
         self._runs += 1
         output = engine.state.output[0]
         tiles = _tiles(output, engine.state.batch[0].get("axes", UPRIGHT), self.slices_shown)
-        case = case_name(output["label"].meta["filename_or_obj"])
+        case = case_of(output["image"].meta)
         draw_contact_sheet(tiles, self.path, title=f"{case}: reference green, prediction red")
         if self.log_dir is not None:
             with SummaryWriter(str(self.log_dir)) as writer:

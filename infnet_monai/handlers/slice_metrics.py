@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.utils import CommonKeys
 
-from infnet_monai.data.slice_dataset import case_name
+from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.errors import InputError
 from infnet_monai.evaluation.cases import CaseMetrics, mean_over_lesion_slices, measure_case
 from infnet_monai.metrics import select_metrics
@@ -76,7 +76,7 @@ class SliceMetrics:
         self.cases += [self._measure_item(item) for item in engine.state.output]
 
     def _measure_item(self, item: Mapping[str, Any]) -> CaseMetrics:
-        case = case_name(item[CommonKeys.IMAGE].meta["filename_or_obj"])
+        case = case_of(item[CommonKeys.IMAGE].meta)
         return measure_case(item[CommonKeys.PRED], item[CommonKeys.LABEL], case, self.metrics, self.per_case)
 
     def _summarise(self, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ignite.engine import Events
 from monai.bundle import ConfigParser
 from monai.utils import set_determinism
-from torch.utils.data import ConcatDataset, Dataset, Subset
+from torch.utils.data import ConcatDataset, Dataset
 
 from infnet_monai.data.slice_dataset import SliceDataset
 from infnet_monai.errors import InputError, unwrapped_input_errors
@@ -54,7 +54,6 @@ class FineTuner:
             load_model_weights(self.network, weights)
             self._optimizer = parser.get_parsed_content("optimizer")
             self._labelled: SliceDataset = parser.get_parsed_content("train#dataset")
-            self._positive_only: bool = parser.get_parsed_content("train#dataset#positive_only")
         self._parts: list[Dataset] = [self._labelled]
 
     @property
@@ -63,19 +62,13 @@ class FineTuner:
         return len(ConcatDataset(self._parts))
 
     def add(self, items: Sequence[Mapping[str, Any]]) -> None:
-        """Train on more items from now on; where the bundle trains on slices with lesion only, on these.
+        """Train on more items from now on, on the slices that the bundle's sampler chooses.
 
         Args:
             items: Images and labels by path, as of :func:`infnet_monai.data.load_datalist`.
         """
         with unwrapped_input_errors():
-            part = SliceDataset(items, self._labelled.transform, self._labelled.slice_transform)
-        chosen = [
-            position
-            for position, (volume, number) in enumerate(part.index)
-            if not self._positive_only or part.volumes[volume]["label"][number].any()
-        ]
-        self._parts.append(Subset(part, chosen))
+            self._parts.append(self._labelled.of_items(items))
 
     def run(self, seed: int) -> float:
         """Train for the given number of iterations.

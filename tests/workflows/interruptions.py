@@ -15,7 +15,7 @@ from kills import run_with_kills
 KILLS = int(os.environ.get("INFNET_KILLS", "1"))
 LONGEST_S = 40.0
 # Whether a training that is interrupted between two epochs ends with the weights of an undisturbed one.
-RESUMES_EXACTLY = False
+RESUMES_EXACTLY = True
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 
