@@ -73,7 +73,7 @@ def write_dicom_seg(
         segmentation = _build_object(images, frames, algorithm, algorithm_version)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of headers that lack what a SEG must have
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{series_folder}: no DICOM SEG can be made of these images ({reason})") from error
+        raise InputError(f"{series_folder}: no DICOM SEG can be built for these images ({reason})") from error
     with atomic_write(path) as draft:
         segmentation.save_as(draft)
     return Path(path)

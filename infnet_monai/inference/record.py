@@ -73,7 +73,7 @@ class ScanRecord:
         lungs_found: Whether lungs were found.
         warnings: What a user should know of the scan, one sentence each.
         statistics: Volumes and fractions of lesions and lungs.
-        not_made: Endings of the files that were asked for and cannot be made of this scan; a warning says why.
+        not_made: Endings of the files that were asked for and cannot be written for this scan; a warning says why.
         seconds: Time of each stage of the work.
     """
 

@@ -155,7 +155,7 @@ def test_headers_that_lack_what_a_seg_must_have_are_one_line(tmp_path):
         del image.PatientID
         image.save_as(file)
 
-    with pytest.raises(InputError, match=r"ct: no DICOM SEG can be made of these images \(.*PatientID"):
+    with pytest.raises(InputError, match=r"ct: no DICOM SEG can be built for these images \(.*PatientID"):
         write_dicom_seg(np.zeros(scan.shape[1:]), scan.affine, tmp_path / "ct", tmp_path / "lesion.dcm")
 
 
