@@ -1,10 +1,9 @@
-import json
 import os
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_cases import write_case
+from tiny_cases import write_tiny_dataset
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +24,4 @@ def _one_thread() -> None:
 @pytest.fixture
 def tiny_dataset(tmp_path: Path) -> Path:
     """A data set of two training cases, one for validation and one for test."""
-    folder = tmp_path / "tiny"
-    cases = [write_case(folder, f"case_{k}", seed=k) for k in range(4)]
-    datalist = {"labels": {"0": "background", "1": "lesion"}, "training": cases[:2]}
-    datalist |= {"validation": cases[2:3], "test": cases[3:]}
-    (folder / "dataset.json").write_text(json.dumps(datalist))
-    return folder
+    return write_tiny_dataset(tmp_path / "tiny")

@@ -1,5 +1,6 @@
 """Small scans with a lesion that a network learns in seconds."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -18,3 +19,12 @@ def write_case(folder: Path, name: str, seed: int = 0, shape: tuple[int, int, in
         (folder / kind).mkdir(parents=True, exist_ok=True)
         nib.save(nib.Nifti1Image(array, affine), folder / kind / f"{name}.nii.gz")
     return {"image": f"images/{name}.nii.gz", "label": f"labels/{name}.nii.gz"}
+
+
+def write_tiny_dataset(folder: Path) -> Path:
+    """Write a data set of two training cases, one for validation and one for test."""
+    cases = [write_case(folder, f"case_{k}", seed=k) for k in range(4)]
+    datalist = {"labels": {"0": "background", "1": "lesion"}, "training": cases[:2]}
+    datalist |= {"validation": cases[2:3], "test": cases[3:]}
+    (folder / "dataset.json").write_text(json.dumps(datalist))
+    return folder

@@ -63,7 +63,7 @@ class ResultWriter(ABC):
             made_by: What decided the result.
 
         Raises:
-            InputError: The file cannot be written for this scan. A file with an ``option`` is then left out with a warning.
+            InputError: The file cannot be written for this scan; one with an ``option`` is left out with a warning.
         """
 
 
