@@ -140,7 +140,7 @@ def draw_learning_curves(curves: Mapping[str, Sequence[pd.DataFrame]], path: str
     colours = matplotlib.colormaps["tab20"].colors  # type: ignore[attr-defined]
     for axes, (column, label) in zip(figure.subplots(1, len(CURVES)), CURVES.items(), strict=True):
         for position, (name, tables) in enumerate(curves.items()):
-            values = pd.concat(tables).groupby("epoch")[column]
+            values = pd.concat(tables).dropna(subset=[column]).groupby("epoch")[column]
             mean, low, high = values.mean(), values.min(), values.max()
             # Every other colour of ``tab20`` is a pale one: those come last.
             colour = colours[(2 * position + position // 10) % 20]
