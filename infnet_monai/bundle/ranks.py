@@ -39,6 +39,7 @@ def leave_ranks() -> None:
     """Leave the process group, where this process has joined one."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        idist.sync()  # ignite keeps what it has found of the group
 
 
 def is_first_rank() -> bool:

@@ -34,9 +34,11 @@ def test_with_torchrun_the_group_is_joined_once_and_left(monkeypatch):
     join_ranks("cpu")
     join_ranks(torch.device("cpu"))
     assert torch.distributed.get_world_size() == 1
+    assert is_first_rank()
     leave_ranks()
     leave_ranks()
     assert not torch.distributed.is_initialized()
+    assert is_first_rank()
 
 
 def test_each_rank_has_a_device_of_its_own(monkeypatch):
