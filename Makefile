@@ -18,6 +18,8 @@ demo: .venv/ready  ## train on the built-in phantom in a small form, about two m
 	  --epochs 5 --image_size "[128,128]" --batch_size 8 --learning_rate 0.0005 --pretrained false \
 	  --ckpt_dir demo/models --output_dir demo/eval
 
+# One thread each: two processes on two cores would wait for each other's.
+test: export OMP_NUM_THREADS := 1
 test: .venv/ready  ## run the tests, two files at a time
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term --cov-fail-under=95
 
