@@ -10,6 +10,7 @@ from ignite.handlers import EMAHandler
 from monai.bundle import ConfigParser, ConfigWorkflow
 from torch.nn.parallel import DistributedDataParallel
 
+from infnet_monai.bundle import leave_ranks
 from infnet_monai.handlers import BestModel, LastCheckpoint, LearningCurve
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "configs"
@@ -22,7 +23,7 @@ def process_group(tmp_path):
     """A process group of this process alone, as DistributedDataParallel needs one."""
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     yield
-    torch.distributed.destroy_process_group()
+    leave_ranks()
 
 
 def files(*overlays):

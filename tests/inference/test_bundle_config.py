@@ -46,8 +46,10 @@ def test_preprocessing_that_does_not_reorient_is_refused(bundle, band_weights):
 
 def test_nested_compose_is_segmented_with_like_a_flat_one(bundle, band_weights, segmenter, chest_file):
     def nest(config):
-        steps = config["preprocessing"]["transforms"]
-        config["preprocessing"]["transforms"] = [{"_target_": "Compose", "transforms": steps[:3]}, *steps[3:]]
+        config["flat"] = config["preprocessing"]
+        inner = {"_target_": "Compose", "transforms": "$@flat.transforms[:3]"}
+        outer = "$[@inner, *@flat.transforms[3:]]"
+        config |= {"inner": inner, "preprocessing": {"_target_": "Compose", "transforms": outer}}
 
     edit(bundle, nest)
     nested = Segmenter(bundle, device="cpu", weights=band_weights, **OVERRIDES)

@@ -32,7 +32,7 @@ def test_output_goes_to_the_log_and_status_comes_back(tmp_path, monkeypatch, no_
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
-def test_child_ends_with_this_process(tmp_path, monkeypatch, no_lock, error):
+def test_child_ends_with_this_process(tmp_path, monkeypatch, no_lock, others, error):
     monkeypatch.setattr(child, "POLL_S", 0.02)
     log = tmp_path / "log.txt"
     deadline = time.monotonic() + 30
@@ -44,10 +44,10 @@ def test_child_ends_with_this_process(tmp_path, monkeypatch, no_lock, error):
     with pytest.raises(error):
         run_child([sys.executable, "-c", WAITING], log, interrupt, no_lock)
     assert log.read_text().endswith("\nready\nsaved\n")
-    assert not children()
+    assert not children() - others
 
 
-def test_second_interruption_kills_the_child(tmp_path, monkeypatch, no_lock):
+def test_second_interruption_kills_the_child(tmp_path, monkeypatch, no_lock, others):
     monkeypatch.setattr(child, "POLL_S", 0.02)
     wait, waits = child.subprocess.Popen.wait, []
 
@@ -65,7 +65,7 @@ def test_second_interruption_kills_the_child(tmp_path, monkeypatch, no_lock):
     with pytest.raises(KeyboardInterrupt):
         run_child([sys.executable, "-c", script], tmp_path / "log.txt", interrupt, no_lock)
     assert waits == [child.GRACE_S]
-    assert not children()
+    assert not children() - others
 
 
 def test_ctrl_c_of_the_terminal_reaches_the_child_only_through_this_process(tmp_path, monkeypatch, no_lock):
@@ -74,7 +74,7 @@ def test_ctrl_c_of_the_terminal_reaches_the_child_only_through_this_process(tmp_
     assert (tmp_path / "log.txt").read_text().endswith("\nTrue\n")
 
 
-def test_child_that_does_not_end_is_killed(tmp_path, monkeypatch, no_lock):
+def test_child_that_does_not_end_is_killed(tmp_path, monkeypatch, no_lock, others):
     monkeypatch.setattr(child, "POLL_S", 0.02)
     monkeypatch.setattr(child, "GRACE_S", 0.1)
 
@@ -83,13 +83,19 @@ def test_child_that_does_not_end_is_killed(tmp_path, monkeypatch, no_lock):
 
     with pytest.raises(KeyboardInterrupt):
         run_child([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log.txt", interrupt, no_lock)
-    assert not children()
+    assert not children() - others
 
 
 def children():
     """Process ids of this process's children that are still running."""
     path = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
-    return [int(word) for word in open(path).read().split()] if os.path.exists(path) else []
+    return set(open(path).read().split()) if os.path.exists(path) else set()
+
+
+@pytest.fixture
+def others():
+    """Children that this process has already, e.g. of other tests."""
+    return children()
 
 
 @pytest.mark.parametrize(
