@@ -171,6 +171,7 @@ def test_interrupted_command_leaves_its_last_complete_epoch(sent, tiny_dataset, 
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores Ctrl-C
     )
     curve = tmp_path / "eval" / "metrics.csv"
     deadline = time.monotonic() + 120
