@@ -12,10 +12,13 @@ import pandas as pd
 from ignite.engine import Engine, Events
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from infnet_monai.files import atomic_write
 
 __all__ = ["LearningCurve"]
+
+COLOURS, LINE_STYLES = 6, (".-", ".--", ".:")
 
 
 class LearningCurve:
@@ -101,10 +104,13 @@ def draw_learning_curve(table: pd.DataFrame, path: str | Path) -> Figure:
     loss_axes.plot(table["epoch"], table["train_loss"], marker=".")
     loss_axes.set(xlabel="epoch", ylabel="training loss")
     metrics = table.columns.drop(["epoch", "train_loss", "learning_rate"])
-    for name in metrics:
+    for position, name in enumerate(metrics):
         validated = table[["epoch", name]].dropna()
-        metric_axes.plot(validated["epoch"], validated[name], marker=".", label=name)
+        style = LINE_STYLES[position // COLOURS % len(LINE_STYLES)]  # the colours of more metrics repeat
+        metric_axes.plot(validated["epoch"], validated[name], style, color=f"C{position % COLOURS}", label=name)
     metric_axes.set(xlabel="epoch", ylabel="validation", ylim=(0, 1))
+    for axes in (loss_axes, metric_axes):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(metrics):
         figure.legend(loc="outside right center", fontsize=8)
     with atomic_write(path) as draft:

@@ -71,3 +71,11 @@ def test_legend_covers_no_curve(tmp_path):
     box = legend.get_window_extent()
     assert not any(axes.get_window_extent().overlaps(box) for axes in figure.axes)
     assert not any(axes.get_legend() for axes in figure.axes)
+
+
+def test_no_two_metrics_look_alike(tmp_path):
+    values = {f"val_{k}": [0.1, 0.2] for k in range(12)}
+    table = pd.DataFrame({"epoch": [0, 1], "train_loss": [float("nan"), 1.0], "learning_rate": [0.1, 0.1], **values})
+    figure = draw_learning_curve(table, tmp_path / "metrics.png")
+    lines = figure.axes[1].get_lines()
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
