@@ -2,7 +2,7 @@
 
 python tests/long_kills.py segment --kills 25                                    20 phantom scans
 python tests/long_kills.py training --kills 25                                   six epochs
-INFNET_KILLS=25 python -m pytest -s tests/workflows -k "killed"                  comparison and propagation
+INFNET_KILLS=9 INFNET_KILL_WITHIN_S=12 python -m pytest -s tests/workflows -k killed   comparison, propagation
 """
 
 import argparse
