@@ -42,7 +42,6 @@ def run_with_kills(
         print(f"process {number + 1} of {kills}, signal {int(signal)} after {delay_s:.2f} s: status {status}")
         # a process that was asked to end may say why by its status; Python ends by SIGINT after an interruption
         assert status in (0, -signal) or signal != SIGKILL, output
-        assert "Traceback" not in output, output
     start = time.monotonic()
     status, output = _run(command, env, cwd, SIGKILL, "", LAST_RUN_TIMEOUT_S)
     print(f"last process: status {status} after {time.monotonic() - start:.2f} s")
