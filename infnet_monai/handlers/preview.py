@@ -13,6 +13,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from infnet_monai.data.slice_dataset import case_of
+from infnet_monai.files import atomic_write
 from infnet_monai.reporting.contact_sheet import SlicePicture, choose_slices, draw_contact_sheet
 from infnet_monai.transforms import lung_window
 from infnet_monai.transforms.load import UPRIGHT, load_upright
@@ -46,7 +47,8 @@ class ValidationPreview:
         output = engine.state.output[0]
         tiles = _tiles(output, engine.state.batch[0].get("axes", UPRIGHT), self.slices_shown)
         case = case_of(output["image"].meta)
-        draw_contact_sheet(tiles, self.path, title=f"{case}: reference green, prediction red")
+        with atomic_write(self.path) as draft:
+            draw_contact_sheet(tiles, draft, title=f"{case}: reference green, prediction red")
         if self.log_dir is not None:
             with SummaryWriter(str(self.log_dir)) as writer:
                 writer.add_image(
