@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["atomic_write", "back_up", "file_sha256", "write_json"]
+__all__ = ["atomic_write", "back_up", "drafted_file", "file_sha256", "natural_key", "write_json"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,23 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def drafted_file(path: str | Path) -> str:
+    """Return the name of the file that a path is a draft of, as a killed :func:`atomic_write` leaves it.
+
+    Args:
+        path: Any path.
+
+    Returns:
+        The name; empty where the path is no draft.
+
+    Example:
+        >>> drafted_file("models/.4711-last.pth"), drafted_file("models/last.pth")
+        ('last.pth', '')
+    """
+    found = re.fullmatch(r"\.\d+-(.+)", Path(path).name)
+    return found[1] if found else ""
 
 
 def write_json(content: Mapping[str, Any], path: str | Path) -> None:
@@ -83,6 +101,22 @@ def back_up(folder: str | Path, names: Iterable[str], stamp: str = "") -> None:
     for path in earlier:
         shutil.copy2(path, target / path.name)
     logger.info("Backed up the files of an earlier run in %s.", target)
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts ``scan_2`` before ``scan_10``.
+
+    Args:
+        name: Name to sort by.
+
+    Returns:
+        Numbers and texts of the name in turn, comparable with those of other names.
+
+    Example:
+        >>> sorted(["scan_10", "scan_2"], key=natural_key)
+        ['scan_2', 'scan_10']
+    """
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _is_backed_up(path: Path) -> bool:

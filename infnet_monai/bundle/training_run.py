@@ -18,7 +18,7 @@ from torch import nn
 
 from infnet_monai.bundle.configuration import switch
 from infnet_monai.errors import InputError
-from infnet_monai.files import back_up, write_json
+from infnet_monai.files import back_up, drafted_file, write_json
 from infnet_monai.handlers import BestModel, LearningCurve
 from infnet_monai.networks.model_weights import load_model_weights
 from infnet_monai.run_record import package_versions
@@ -166,9 +166,9 @@ class TrainingRun:
         lock.enter_context(hold_lock(self.ckpt_dir / LOCK))
         _held[self.ckpt_dir.resolve()] = lock
         atexit.register(self.close)
-        for name in (MODEL, LAST_STATE):  # drafts that a killed process has left
-            for draft in self.ckpt_dir.glob(f".*-{name}"):
-                draft.unlink()
+        for path in self.ckpt_dir.iterdir():
+            if drafted_file(path) in (MODEL, LAST_STATE):  # left by a killed process
+                path.unlink()
 
 
 def _images(engine: Any) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from infnet_monai.comparison.examples import EXAMPLES_DIR, Example, load_example
 from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.plan import Run
-from infnet_monai.preparation.layouts import natural_key
+from infnet_monai.files import natural_key
 from infnet_monai.reporting.comparison_figures import MaskRow, draw_learning_curves, draw_mask_rows
 from infnet_monai.reporting.comparison_page import Picture
 from infnet_monai.reporting.contact_sheet import choose_examples

@@ -10,8 +10,8 @@ import pandas as pd
 from infnet_monai.data.slice_dataset import case_name
 from infnet_monai.errors import InputError
 from infnet_monai.evaluation.map_files import MAP_SUFFIXES, MapPair, load_map_pair
+from infnet_monai.files import natural_key
 from infnet_monai.metrics import Protocol, SegmentationMetrics
-from infnet_monai.preparation.layouts import natural_key
 
 __all__ = ["FolderEvaluation", "evaluate_map_folders"]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from infnet_monai.errors import InputError
+from infnet_monai.files import natural_key
 from infnet_monai.transforms.load import PICTURE_SUFFIXES, VOLUME_SUFFIXES
 
-__all__ = ["CaseFiles", "FoundCases", "files_by_stem", "natural_key"]
+__all__ = ["CaseFiles", "FoundCases", "files_by_stem"]
 
 DEFAULT_LESION_LABELS = (1, 2, 255)
 SHEET_NAME = "contact_sheet.png"
@@ -89,19 +89,3 @@ def files_by_stem(folder: Path | None) -> dict[str, Path]:
             raise InputError(f"{path}: {found[stem].name} beside it has the same name; keep one of the two")
         found[stem] = path
     return found
-
-
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts ``scan_2`` before ``scan_10``.
-
-    Args:
-        name: Name to sort by.
-
-    Returns:
-        Numbers and texts of the name in turn, comparable with those of other names.
-
-    Example:
-        >>> sorted(["scan_10", "scan_2"], key=natural_key)
-        ['scan_2', 'scan_10']
-    """
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infnet_monai.errors import InputError
+from infnet_monai.files import natural_key
 from infnet_monai.preparation.case_files import (
     DEFAULT_LESION_LABELS,
     CaseFiles,
     FoundCases,
     files_by_stem,
-    natural_key,
 )
 
 __all__ = ["ImageAndMaskFolders", "PatientFolders", "SideBySide"]

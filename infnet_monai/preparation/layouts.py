@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from infnet_monai.errors import InputError
-from infnet_monai.preparation.case_files import FoundCases, natural_key
+from infnet_monai.preparation.case_files import FoundCases
 from infnet_monai.preparation.decathlon import DecathlonDataset
 from infnet_monai.preparation.folder_layouts import ImageAndMaskFolders, PatientFolders, SideBySide
 from infnet_monai.preparation.slice_stack import MEDSEG_LABELS, SliceStack
 
-__all__ = ["LAYOUTS", "Layout", "find_cases", "natural_key"]
+__all__ = ["LAYOUTS", "Layout", "find_cases"]
 
 
 class Layout(Protocol):

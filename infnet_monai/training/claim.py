@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from infnet_monai.errors import InputError
-from infnet_monai.files import write_json
+from infnet_monai.files import drafted_file, write_json
 from infnet_monai.stage import StageBusy, hold_lock
 
 __all__ = [
@@ -52,8 +51,7 @@ def claim_output_dir(folder: Path, kind: str, description: str) -> None:
 
 def _holds_something(folder: Path, marker: Path) -> bool:
     """Whether there is more than the draft of a marker, which a killed process leaves behind."""
-    draft = re.compile(rf"\.\d+-{re.escape(marker.name)}")
-    return any(not draft.fullmatch(path.name) for path in folder.iterdir())
+    return any(drafted_file(path) != marker.name for path in folder.iterdir())
 
 
 def claim_options(folder: Path, config: Mapping[str, Any], started: bool) -> None:
@@ -115,7 +113,7 @@ def discard_drafts(folder: Path) -> None:
         folder: Folder of a work whose lock is held; its subfolders are searched, too.
     """
     for path in folder.rglob(".*-*"):
-        if re.match(r"\.\d+-", path.name):
+        if drafted_file(path):
             path.unlink(missing_ok=True)
 
 
