@@ -11,8 +11,9 @@ PACKAGE = "infnet_monai"
 # From the bottom to the top; a room imports from its own layer and from those below.
 LAYERS = (
     {"errors", "files", "stage", "run_record", "bundle_folder"},
-    {"networks", "losses", "metrics", "transforms"},
-    {"lungs", "scans"},
+    {"networks", "losses", "metrics", "scans"},
+    {"transforms"},
+    {"lungs"},
     {"data"},
     {"phantom", "preparation", "evaluation"},
     {"reporting"},

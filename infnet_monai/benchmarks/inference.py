@@ -22,7 +22,7 @@ from infnet_monai.losses import StructureLoss
 from infnet_monai.networks import InfNet, get_backbone
 from infnet_monai.networks.model_weights import load_model_weights
 from infnet_monai.phantom import phantom_dataset_dir
-from infnet_monai.transforms.load import load_upright
+from infnet_monai.scans.load import load_upright
 from infnet_monai.transforms.window import lung_window
 
 __all__ = ["InferenceCost", "measure_inference"]

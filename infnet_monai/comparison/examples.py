@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.files import atomic_write
 from infnet_monai.metrics import CLINICAL_THRESHOLD
-from infnet_monai.transforms.load import UPRIGHT, load_upright
+from infnet_monai.scans.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window
 
 __all__ = ["EXAMPLES_DIR", "Example", "ExampleMasks", "load_example"]

@@ -9,8 +9,8 @@ import torch
 from monai.transforms import CastToTyped, Compose, CropForegroundd, DeleteItemsd, Orientationd, Resized
 
 from infnet_monai.lungs import LungMaskd, LungRegion
+from infnet_monai.scans.load import SLICE_AXES
 from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd
-from infnet_monai.transforms.load import SLICE_AXES
 
 __all__ = ["ScanPreprocessing"]
 

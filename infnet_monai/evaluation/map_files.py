@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from infnet_monai.errors import InputError
-from infnet_monai.transforms.load import SLICE_AXES, load_scan
+from infnet_monai.scans.load import SLICE_AXES, load_scan
 
 __all__ = ["MAP_SUFFIXES", "MapPair", "load_map_pair"]
 

@@ -15,8 +15,8 @@ from torch.utils.tensorboard import SummaryWriter
 from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.files import atomic_write
 from infnet_monai.reporting.contact_sheet import SlicePicture, choose_slices, draw_contact_sheet
+from infnet_monai.scans.load import UPRIGHT, load_upright
 from infnet_monai.transforms import lung_window
-from infnet_monai.transforms.load import UPRIGHT, load_upright
 
 __all__ = ["ValidationPreview"]
 

@@ -22,7 +22,8 @@ from infnet_monai.inference.segmenter import Segmenter
 from infnet_monai.reporting.html_report import ScanReport
 from infnet_monai.reporting.overlay import ViewerSlice
 from infnet_monai.run_record import RunRecord, StageTimer
-from infnet_monai.scans.find import ScanSource, find_scans
+from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import StageBusy
 
 __all__ = ["BatchOptions", "BatchResult", "segment_scans"]

@@ -12,7 +12,7 @@ from infnet_monai.errors import InputError
 from infnet_monai.files import write_json
 from infnet_monai.inference.bundle_config import SegmentationSettings
 from infnet_monai.inference.statistics import LesionStatistics
-from infnet_monai.scans.find import ScanIdentity
+from infnet_monai.scans.source import ScanIdentity
 
 __all__ = ["MadeBy", "ScanRecord"]
 

@@ -17,7 +17,7 @@ from infnet_monai.inference.record import MadeBy
 from infnet_monai.inference.scan_pictures import draw_scan_sheet
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.volume_writer import write_volume
-from infnet_monai.scans.find import ScanSource
+from infnet_monai.scans.source import ScanSource
 
 __all__ = [
     "REPORT",

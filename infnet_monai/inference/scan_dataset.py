@@ -9,7 +9,8 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from infnet_monai.errors import InputError, find_input_error
-from infnet_monai.scans.find import ScanSource, find_scans
+from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.source import ScanSource
 
 __all__ = ["SCAN_ROOT", "ScanDataset", "name_by_scan"]
 

@@ -11,7 +11,7 @@ from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import RESULT_WRITERS, LungsWriter, MaskWriter, ResultWriter
 from infnet_monai.inference.segmentation import Segmentation, read_segmentation
 from infnet_monai.run_record import StageTimer
-from infnet_monai.scans.find import ScanSource
+from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import Stage
 
 __all__ = ["ScanResults", "naming_output"]

@@ -14,8 +14,8 @@ from monai.transforms import Orientation
 from numpy.typing import ArrayLike, NDArray
 
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
-from infnet_monai.scans.find import ScanSource
-from infnet_monai.transforms.load import SLICE_AXES, load_scan
+from infnet_monai.scans.load import SLICE_AXES, load_scan
+from infnet_monai.scans.source import ScanSource
 
 __all__ = ["Segmentation", "read_segmentation", "reoriented"]
 

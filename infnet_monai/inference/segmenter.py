@@ -19,8 +19,10 @@ from infnet_monai.inference.bundle_config import BundleConfig
 from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
 from infnet_monai.run_record import StageTimer
-from infnet_monai.scans.find import ScanSource, find_scans
-from infnet_monai.transforms.load import LoadScand, scan_from_array
+from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.load import scan_from_array
+from infnet_monai.scans.source import ScanSource
+from infnet_monai.transforms.load import LoadScand
 
 __all__ = ["Scan", "Segmenter", "segment"]
 

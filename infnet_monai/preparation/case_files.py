@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infnet_monai.errors import InputError
 from infnet_monai.files import natural_key
-from infnet_monai.transforms.load import PICTURE_SUFFIXES, VOLUME_SUFFIXES
+from infnet_monai.scans.load import PICTURE_SUFFIXES, VOLUME_SUFFIXES
 
 __all__ = ["CaseFiles", "FoundCases", "files_by_stem"]
 

@@ -14,7 +14,8 @@ from monai.data import MetaTensor
 from infnet_monai.errors import InputError
 from infnet_monai.files import file_sha256
 from infnet_monai.preparation.case_files import CaseFiles
-from infnet_monai.transforms.load import MASK_KEYS, UPRIGHT, load_scan
+from infnet_monai.scans.load import UPRIGHT, load_scan
+from infnet_monai.transforms.load import MASK_KEYS
 from infnet_monai.transforms.mask import CheckSameGridd
 from infnet_monai.transforms.window import scan_intensity_kind
 

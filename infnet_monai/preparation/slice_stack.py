@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 
 from infnet_monai.errors import InputError
 from infnet_monai.preparation.case_files import CaseFiles, FoundCases
-from infnet_monai.transforms.load import load_scan
+from infnet_monai.scans.load import load_scan
 from infnet_monai.transforms.mask import CheckSameGridd
 
 __all__ = ["MEDSEG_LABELS", "SliceStack"]

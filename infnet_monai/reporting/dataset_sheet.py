@@ -12,7 +12,7 @@ from infnet_monai.data.datalist import SECTIONS, load_datalist, read_datalist
 from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.preparation.case_files import DEFAULT_LESION_LABELS, SHEET_NAME
 from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
-from infnet_monai.transforms.load import UPRIGHT, load_upright
+from infnet_monai.scans.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window
 
 

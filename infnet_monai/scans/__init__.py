@@ -1,5 +1,18 @@
-"""The front door: which scans there are in the files and folders that a user names."""
+"""The front door: which scans there are in the files and folders that a user names, and how they are read."""
 
-from infnet_monai.scans.find import ScanIdentity, ScanSource, find_scans, series_files
+from infnet_monai.scans.find import find_scans, series_files
+from infnet_monai.scans.load import load_scan, load_upright, scan_from_array
+from infnet_monai.scans.source import Problem, ScanHeader, ScanIdentity, ScanSource, Severity
 
-__all__ = ["ScanIdentity", "ScanSource", "find_scans", "series_files"]
+__all__ = [
+    "Problem",
+    "ScanHeader",
+    "ScanIdentity",
+    "ScanSource",
+    "Severity",
+    "find_scans",
+    "load_scan",
+    "load_upright",
+    "scan_from_array",
+    "series_files",
+]

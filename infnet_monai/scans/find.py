@@ -4,66 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import itk
 
 from infnet_monai.errors import InputError
-from infnet_monai.transforms.load import VOLUME_SUFFIXES
+from infnet_monai.scans.load import VOLUME_SUFFIXES
+from infnet_monai.scans.source import ScanSource
 
-__all__ = ["ScanIdentity", "ScanSource", "find_scans", "series_files"]
+__all__ = ["find_scans", "series_files"]
 
 EXPECTED = f"{', '.join(VOLUME_SUFFIXES)} or a folder with a DICOM series"
-
-
-@dataclass(frozen=True)
-class ScanIdentity:
-    """What distinguishes a scan from another one, and from itself after a change.
-
-    Attributes:
-        path: Absolute path of the file, or of the folder of a DICOM series.
-        series: Name of the DICOM series in the folder, empty for files.
-        bytes: Size of all files.
-        modified: Date of the newest file, in seconds since 1970.
-    """
-
-    path: str
-    series: str
-    bytes: int
-    modified: float
-
-
-@dataclass(frozen=True)
-class ScanSource:
-    """Where one scan is read from.
-
-    Attributes:
-        path: A file, or the folder of a DICOM series.
-        name: Unique in its run, for naming results; has a slash where the scan is in a subfolder of what was given.
-        series: Name of the DICOM series in the folder as GDCM gives it, empty for files.
-    """
-
-    path: Path
-    name: str
-    series: str = ""
-
-    @property
-    def is_dicom(self) -> bool:
-        """Whether the scan is a DICOM series."""
-        return bool(self.series)
-
-    def identity(self) -> ScanIdentity:
-        """Return what distinguishes this scan from another one, and from itself after a change."""
-        files = [self.path] if self.path.is_file() else series_files(self.path, self.series)
-        states = [file.stat() for file in files]
-        return ScanIdentity(
-            path=str(self.path.resolve()),
-            series=self.series,
-            bytes=sum(state.st_size for state in states),
-            modified=max(state.st_mtime for state in states),
-        )
 
 
 def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) -> list[ScanSource]:
@@ -116,7 +69,10 @@ def _scans_in_folder(given: Path, excluded: Path | None) -> Iterator[ScanSource]
                 yield ScanSource(path, (within / name).as_posix())
         if any(_is_dicom(path) for path in paths if not _volume_name(path)):
             name = within.as_posix() if folder != given else given.resolve().name
-            yield from (ScanSource(folder, name, series) for series in _series_generator(folder).GetSeriesUIDs())
+            yield from (
+                ScanSource(folder, name, series, tuple(series_files(folder, series)))
+                for series in _series_generator(folder).GetSeriesUIDs()
+            )
 
 
 def _volume_name(path: Path) -> str:

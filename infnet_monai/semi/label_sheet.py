@@ -8,7 +8,7 @@ from typing import Any
 
 from infnet_monai.files import atomic_write
 from infnet_monai.reporting.contact_sheet import SlicePicture, choose_examples, draw_contact_sheet
-from infnet_monai.transforms.load import load_upright
+from infnet_monai.scans.load import load_upright
 from infnet_monai.transforms.window import lung_window
 
 __all__ = ["draw_label_sheet"]

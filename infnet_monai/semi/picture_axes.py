@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from infnet_monai.errors import InputError
+from infnet_monai.scans.load import UPRIGHT
 from infnet_monai.semi.unlabelled import is_picture
-from infnet_monai.transforms.load import UPRIGHT
 
 __all__ = ["axes_of_pictures", "labelled_axes"]
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from infnet_monai.data.datalist import load_datalist, read_datalist
 from infnet_monai.errors import InputError
 from infnet_monai.files import file_sha256, natural_key
-from infnet_monai.transforms.load import PICTURE_SUFFIXES, load_scan
+from infnet_monai.scans.load import PICTURE_SUFFIXES, load_scan
 from infnet_monai.transforms.window import scan_intensity_kind
 
 __all__ = ["check_unlabelled", "deal_groups", "find_unlabelled", "is_picture", "labelled_items"]

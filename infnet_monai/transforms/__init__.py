@@ -1,6 +1,6 @@
 """Dictionary transforms from files to the slices that reach the network."""
 
-from infnet_monai.transforms.load import LoadScand, load_scan, scan_from_array
+from infnet_monai.transforms.load import LoadScand
 from infnet_monai.transforms.mask import CheckSameGridd, EdgeMapd, LesionMaskd, edge_map
 from infnet_monai.transforms.window import LungWindowd, intensity_kind, lung_window
 
@@ -12,7 +12,5 @@ __all__ = [
     "LungWindowd",
     "edge_map",
     "intensity_kind",
-    "load_scan",
     "lung_window",
-    "scan_from_array",
 ]

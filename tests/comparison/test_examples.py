@@ -7,7 +7,7 @@ from PIL import Image
 from tiny_cases import write_case
 
 from infnet_monai.comparison.examples import ExampleMasks, load_example
-from infnet_monai.transforms.load import load_upright
+from infnet_monai.scans.load import load_upright
 
 
 def keep(folder, path, reference, prediction, axes=None):

@@ -8,7 +8,7 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 
 from infnet_monai.errors import InputError
 from infnet_monai.inference.dicom_seg import write_dicom_seg
-from infnet_monai.transforms.load import load_scan
+from infnet_monai.scans.load import load_scan
 
 highdicom = pytest.importorskip("highdicom")
 dcmread = pytest.importorskip("pydicom").dcmread

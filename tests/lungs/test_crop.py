@@ -8,7 +8,8 @@ from PIL import Image
 from infnet_monai.errors import InputError
 from infnet_monai.lungs import LungMaskd, LungRegion
 from infnet_monai.phantom.phantom import make_phantom
-from infnet_monai.transforms import LoadScand, scan_from_array
+from infnet_monai.scans import scan_from_array
+from infnet_monai.transforms import LoadScand
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from infnet_monai.lungs.lung_mask import find_lungs
-from infnet_monai.transforms.load import load_scan
+from infnet_monai.scans.load import load_scan
 
 SPACING_MM = (4.0, 4.0, 8.0)
 AIR, LUNG, TISSUE = -1000, -850, 40

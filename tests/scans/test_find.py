@@ -6,8 +6,9 @@ import pytest
 from dicom_series import write_series
 
 from infnet_monai.errors import InputError
-from infnet_monai.scans.find import ScanSource, find_scans, series_files
-from infnet_monai.transforms.load import load_scan
+from infnet_monai.scans.find import find_scans, series_files
+from infnet_monai.scans.load import load_scan
+from infnet_monai.scans.source import ScanSource
 
 
 def touch(path):

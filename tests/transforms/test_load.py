@@ -6,7 +6,8 @@ from monai.transforms import Orientation
 from PIL import Image
 
 from infnet_monai.errors import InputError
-from infnet_monai.transforms import LoadScand, load_scan
+from infnet_monai.scans import load_scan
+from infnet_monai.transforms import LoadScand
 
 ARRAY = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, 0.5, 0, -5], [0, 0, 3, 7], [0, 0, 0, 1]])

@@ -1,0 +1,171 @@
+"""Reading a scan or a mask as a volume, with the checks that every reader leaves to the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.data import ITKReader, MetaTensor, NibabelReader, PILReader
+from monai.data.image_reader import ImageReader
+from monai.transforms import Orientation
+from PIL import Image
+
+from infnet_monai.errors import InputError
+
+__all__ = [
+    "NIFTI_SUFFIXES",
+    "PICTURE_SUFFIXES",
+    "SLICE_AXES",
+    "UPRIGHT",
+    "VOLUME_SUFFIXES",
+    "load_scan",
+    "load_upright",
+    "scan_from_array",
+]
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd")
+ITK_SUFFIXES = (*VOLUME_SUFFIXES[2:], ".dcm")
+UPRIGHT = "PL"
+SLICE_AXES = "PLS"
+GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
+
+
+def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
+    """Read one scan, mask or picture as a volume.
+
+    NIfTI is read by nibabel, NRRD, MetaImage and DICOM (a file, or a folder with one series) by ITK, PNG and JPEG by
+    Pillow. A picture becomes a volume of one slice; its colours are averaged to grey, and 16-bit values are kept.
+
+    Args:
+        path: File, or folder of a DICOM series.
+        axes: For pictures, where their rows and columns run to: ``"PL"`` (posterior, left) is upright as a
+            radiologist sees it.
+        series: For a folder with several DICOM series, the name (UID) of the one to read.
+        mask: Whether the file holds label values: of a palette picture these are its indices, not its colours.
+
+    Returns:
+        MetaTensor ``(1, X, Y, Z)``, float32, with the affine (mm, RAS+) in its metadata.
+
+    Raises:
+        InputError: The file is missing, of unknown type, damaged, not a volume, or has voxels that are not finite.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with prepare_data.")
+    reader = _choose_reader(path, series, mask)
+    try:
+        array, meta = reader.get_data(reader.read(str(path)))
+    except Exception as error:  # readers raise whatever the damaged bytes lead to
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise InputError(
+            f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
+        ) from error
+    # as a tensor, since torch copies a large array into C order in a fraction of NumPy's time
+    voxels = torch.from_numpy(np.require(array, dtype=np.float32, requirements="W"))
+    volume: Any = MetaTensor.ensure_torch_and_prune_meta(voxels, meta)
+    volume.meta["filename_or_obj"] = str(path)
+    return _as_volume(volume, axes) if path.name.lower().endswith(PICTURE_SUFFIXES) else _check_volume(volume, path)
+
+
+def scan_from_array(array: Any, affine: Any, name: str = "array") -> MetaTensor:
+    """Make a scan of voxels in memory, with the checks that :func:`load_scan` does.
+
+    Args:
+        array: Voxels ``(X, Y, Z)``.
+        affine: Voxel index to mm in RAS+, (4, 4).
+        name: Stands for the file in messages.
+
+    Returns:
+        MetaTensor ``(1, X, Y, Z)``, float32.
+
+    Raises:
+        InputError: The array is not a volume, has voxels that are not finite, or the affine is singular.
+    """
+    affine = np.asarray(affine, dtype=float)
+    if affine.shape != (4, 4):
+        raise InputError(f"{name}: affine has shape {affine.shape}; expected (4, 4), voxel index to mm in RAS+")
+    voxels = torch.as_tensor(np.asarray(array, dtype=np.float32))
+    volume = MetaTensor(voxels, affine=torch.as_tensor(affine))
+    volume.meta.update(original_affine=affine, spatial_shape=tuple(voxels.shape), space="RAS", filename_or_obj=name)
+    return _check_volume(volume, name)
+
+
+def load_upright(path: str | Path, axes: str = UPRIGHT, mask: bool = False) -> MetaTensor:
+    """Read a scan as :func:`load_scan` does and reorient it so that its slices stand upright.
+
+    Args:
+        path: File, or folder of a DICOM series.
+        axes: For pictures, where their rows and columns run to.
+        mask: Whether the file holds label values.
+
+    Returns:
+        MetaTensor ``(1, H, W, D)``: rows towards posterior, columns towards left, slices upwards.
+    """
+    return cast(MetaTensor, Orientation(axcodes=SLICE_AXES, labels=None)(load_scan(path, axes, mask=mask)))
+
+
+def _choose_reader(path: Path, series: str, mask: bool) -> ImageReader:
+    name = path.name.lower()
+    if name.endswith(NIFTI_SUFFIXES):
+        return NibabelReader()
+    if name.endswith(PICTURE_SUFFIXES):
+        return PILReader(converter=_label_values if mask else _grey_values, reverse_indexing=False)
+    if path.is_dir() or name.endswith(ITK_SUFFIXES) or path.suffix[1:].isdigit() or not path.suffix:
+        return ITKReader(series_name=series)
+    known = ", ".join(NIFTI_SUFFIXES + ITK_SUFFIXES + PICTURE_SUFFIXES)
+    raise InputError(f"{path}: unknown type of file. Expected one of {known} or a folder with a DICOM series.")
+
+
+def _grey_values(picture: Image.Image) -> Image.Image:
+    """Keep the values of grey pictures, whatever their depth; average the colours of others, a palette's too."""
+    return picture if picture.mode in GREY_MODES else picture.convert("L")
+
+
+def _label_values(picture: Image.Image) -> Image.Image:
+    """Keep the indices of palette pictures, which are the label values; read others as images."""
+    return picture if picture.mode == "P" else _grey_values(picture)
+
+
+def _as_volume(picture: MetaTensor, axes: str) -> MetaTensor:
+    shape = (*picture.shape[:2], 1)
+    try:
+        orientation = nib.orientations.axcodes2ornt(f"{axes}S")
+        affine = np.linalg.inv(nib.orientations.inv_ornt_aff(orientation, shape))
+    except (ValueError, IndexError, np.linalg.LinAlgError) as error:
+        raise InputError(
+            f"axes={axes!r}: expected two letters such as 'PL', where rows and columns run to (R, L, A, P)."
+        ) from error
+    volume = MetaTensor(picture.as_tensor().float().reshape(1, *shape), affine=torch.as_tensor(affine))
+    volume.meta.update(original_affine=affine, spatial_shape=shape, space="RAS", original_channel_dim=0)
+    volume.meta["filename_or_obj"] = picture.meta["filename_or_obj"]
+    volume.meta["spacing_known"] = False
+    return volume
+
+
+def _check_volume(volume: Any, path: str | Path) -> MetaTensor:
+    if not volume.numel():
+        raise InputError(f"{path}: shape {tuple(volume.shape)} holds no voxel.")
+    if volume.ndim == 4 and volume.shape[-1] == 1:
+        volume = volume[..., 0]
+    if volume.ndim != 3:
+        remedy = (
+            "one file a time point" if volume.ndim == 4 else "a one-slice volume (H, W, 1), which has an orientation"
+        )
+        raise InputError(
+            f"{path}: is {volume.ndim}D, shape {tuple(volume.shape)}; expected a 3D volume. Save {remedy}."
+        )
+    voxels = volume.as_tensor().numpy()
+    if not np.isfinite([voxels.min(), voxels.max()]).all():
+        not_finite = int((~np.isfinite(voxels)).sum())
+        raise InputError(f"{path}: {not_finite} voxels are NaN or infinite. Replace them, e.g. by -1024 HU (air).")
+    if abs(np.linalg.det(np.asarray(volume.affine)[:3, :3])) < 1e-9:
+        raise InputError(
+            f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing."
+        )
+    # built again rather than indexed, so that MONAI counts three spatial dimensions
+    return MetaTensor(volume.as_tensor()[None], meta=volume.meta | {"original_channel_dim": 0})

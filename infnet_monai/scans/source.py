@@ -1,0 +1,180 @@
+"""One scan between its files and the array: where it lies, what its headers say, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infnet_monai.errors import InputError
+
+__all__ = ["Problem", "ScanHeader", "ScanIdentity", "ScanSource", "Severity"]
+
+
+class Severity(str, Enum):
+    """What a problem means for a scan.
+
+    Attributes:
+        WARNING: The scan is segmented, and its record says so.
+        REFUSED: The result cannot be right: the scan counts as failed, unless the problem's code is accepted.
+        SKIPPED: The scan is not a chest CT: it is listed and left out, unless its code or all scans are asked for.
+    """
+
+    WARNING = "warning"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about a scan that a user must know.
+
+    Attributes:
+        code: Short name for options and tables, e.g. ``"missing-slices"``.
+        message: One sentence without the path; what was found, where, and what was or can be done.
+        severity: What it means for the scan.
+    """
+
+    code: str
+    message: str
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class ScanHeader:
+    """What the headers of a scan say; what is unknown is ``None`` or empty.
+
+    Attributes:
+        shape: Voxels of the array that the scan is read as, ``(X, Y, Z)``.
+        affine: Voxel index of that array to mm in RAS+, (4, 4); sheared where the gantry was tilted.
+        spacing_mm: Size of a voxel along the three axes; the third is the distance between slice planes.
+        positions_mm: Position of each slice along the normal of the slices, in order; DICOM only.
+        tilt_degrees: Angle between the normal of the slices and the line through their corners; DICOM only.
+        modality: DICOM modality, e.g. ``"CT"``.
+        image_type: DICOM image type, e.g. ``("ORIGINAL", "PRIMARY", "AXIAL")``.
+        series_uid: SeriesInstanceUID.
+        series_number: SeriesNumber.
+        series_description: SeriesDescription.
+        study_uid: StudyInstanceUID.
+        patient_id: PatientID; stays out of tables and records.
+        thickness_mm: Thickness of a slice; DICOM only.
+        units: Units that the header names for lengths (NIfTI) or intensities (DICOM rescale type).
+    """
+
+    shape: tuple[int, ...] | None = None
+    affine: NDArray[np.float64] | None = field(default=None, compare=False)
+    spacing_mm: tuple[float, ...] | None = None
+    positions_mm: tuple[float, ...] = field(default=(), repr=False)
+    tilt_degrees: float = 0.0
+    modality: str = ""
+    image_type: tuple[str, ...] = ()
+    series_uid: str = ""
+    series_number: int | None = None
+    series_description: str = ""
+    study_uid: str = ""
+    patient_id: str = field(default="", repr=False)
+    thickness_mm: float | None = None
+    units: str = ""
+
+
+@dataclass(frozen=True)
+class ScanIdentity:
+    """What distinguishes a scan from another one, and from itself after a change.
+
+    Attributes:
+        path: Absolute path of the file, or of the folder of a DICOM series.
+        series: Name of the DICOM series in the folder, empty for files.
+        bytes: Size of all files.
+        modified: Date of the newest file, in seconds since 1970.
+    """
+
+    path: str
+    series: str
+    bytes: int
+    modified: float
+
+
+@dataclass(frozen=True)
+class ScanSource:
+    """Where one scan is read from, and whether it should be.
+
+    Attributes:
+        path: A file, or the folder of a DICOM series.
+        name: Unique in its run, for naming results; has a slash where the scan is in a subfolder of what was given.
+        series: Name of the DICOM series in the folder, empty for files.
+        files: Files of a DICOM series in the order of their slices; empty for other scans.
+        header: What its headers say.
+        problems: What is wrong with it.
+    """
+
+    path: Path
+    name: str
+    series: str = ""
+    files: tuple[Path, ...] = field(default=(), repr=False)
+    header: ScanHeader = field(default_factory=ScanHeader, repr=False)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_dicom(self) -> bool:
+        """Whether the scan is a DICOM series."""
+        return bool(self.series)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the record of the scan says about its problems."""
+        return self._messages(Severity.WARNING)
+
+    @property
+    def refusal(self) -> str:
+        """Why the scan cannot be segmented rightly; empty where it can."""
+        return "; ".join(self._messages(Severity.REFUSED))
+
+    @property
+    def skip_reason(self) -> str:
+        """Why the scan is not taken for a chest CT; empty where it is."""
+        return "; ".join(self._messages(Severity.SKIPPED))
+
+    def accepting(self, codes: Collection[str] = (), everything: bool = False) -> ScanSource:
+        """Return the scan with some of its problems accepted, which turns them into warnings.
+
+        Args:
+            codes: Codes of the problems to accept.
+            everything: Accept, too, that the scan does not look like a chest CT.
+        """
+
+        def accepted(problem: Problem) -> Problem:
+            asked_for = problem.code in codes or (everything and problem.severity is Severity.SKIPPED)
+            return replace(problem, severity=Severity.WARNING) if asked_for else problem
+
+        return replace(self, problems=tuple(accepted(problem) for problem in self.problems))
+
+    def check(self) -> None:
+        """Raise an InputError where the scan is refused; the message names it and the way out."""
+        if self.refusal:
+            codes = [problem.code for problem in self.problems if problem.severity is Severity.REFUSED]
+            raise InputError(f"{self.title}: {self.refusal} To segment it all the same: --accept {','.join(codes)}")
+
+    @property
+    def title(self) -> str:
+        """The scan in messages: its path, with number and description of a DICOM series."""
+        header = self.header
+        number = f" {header.series_number}" if header.series_number is not None else ""
+        description = f' "{header.series_description}"' if header.series_description else ""
+        return f"{self.path} (series{number}{description})" if number or description else str(self.path)
+
+    def identity(self) -> ScanIdentity:
+        """Return what distinguishes this scan from another one, and from itself after a change."""
+        states = [file.stat() for file in self.files or (self.path,)]
+        return ScanIdentity(
+            path=str(self.path.resolve()),
+            series=self.series,
+            bytes=sum(state.st_size for state in states),
+            modified=max(state.st_mtime for state in states),
+        )
+
+    def _messages(self, severity: Severity) -> tuple[str, ...]:
+        return tuple(problem.message for problem in self.problems if problem.severity is severity)
