@@ -64,6 +64,19 @@ def build_lesions(grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> Les
     return Lesions(np.maximum(glass, solid), density, mask)
 
 
+def no_lesions(grid: Grid) -> Lesions:
+    """Return the lesions of healthy lungs.
+
+    Args:
+        grid: Voxel grid of the phantom.
+
+    Returns:
+        Lesions of opacity 0 and an empty mask.
+    """
+    nothing = np.zeros(grid.shape, np.float32)
+    return Lesions(nothing, nothing, np.zeros(grid.shape, np.uint8))
+
+
 def _draw_centres(
     grid: Grid, anatomy: Anatomy, depth_mm: FloatArray, rng: np.random.Generator, count: int
 ) -> NDArray[np.float64]:

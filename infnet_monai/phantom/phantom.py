@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from infnet_monai.errors import InputError
 from infnet_monai.phantom.anatomy import HU_SOFT_TISSUE, Grid, build_anatomy
-from infnet_monai.phantom.lesions import build_lesions
+from infnet_monai.phantom.lesions import build_lesions, no_lesions
 from infnet_monai.phantom.trees import central_airways, draw_tubes, grow_tree, hilum
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,9 @@ def make_phantom(
     shape: tuple[int, int, int] = (256, 208, 28),
     spacing_mm: tuple[float, float, float] = (1.4, 1.4, 8.0),
     tilt_degrees: float = 0.0,
+    lesion_free: bool = False,
 ) -> Phantom:
-    """Generate a chest CT with ground glass and consolidation.
+    """Generate a chest CT with ground glass and consolidation, or one without lesions.
 
     The chest fills the volume whatever its shape; vessels, ribs and lesions keep their size in mm, so the volume should
     measure about 350 x 300 x 220 mm.
@@ -57,6 +58,7 @@ def make_phantom(
         shape: Number of voxels towards the patient's left, back and head.
         spacing_mm: Voxel size along the same axes in mm.
         tilt_degrees: Rotation of the voxel grid against the scanner's axes, which gives an oblique affine.
+        lesion_free: Whether to leave out the lesions: the same patient as before falling ill.
 
     Returns:
         The chest CT.
@@ -69,7 +71,9 @@ def make_phantom(
     rng = np.random.default_rng(seed)
     grid = Grid(shape, spacing_mm)
     anatomy = build_anatomy(grid, rng)
-    lesions = build_lesions(grid, anatomy, rng)
+    lesions = build_lesions(grid, anatomy, rng)  # drawn in any case, so that vessels and noise stay the patient's
+    if lesion_free:
+        lesions = no_lesions(grid)
     vessels, airways = [], central_airways(grid)
     bronchi = []
     for side in (-1, 1):

@@ -4,6 +4,7 @@ import logging
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from infnet_monai.data.datalist import load_datalist
 from infnet_monai.errors import InputError
@@ -59,6 +60,17 @@ def test_same_seed_same_patient(phantom):
     assert np.array_equal(again.image, phantom.image)
     assert np.array_equal(again.lesion, phantom.lesion)
     assert not np.array_equal(other.lung, phantom.lung)
+
+
+def test_lesion_free_phantom_is_the_same_patient_without_lesions(phantom):
+    healthy = make_phantom(3, SHAPE, SPACING_MM, lesion_free=True)
+    assert not healthy.lesion.any()
+    assert np.array_equal(healthy.lung, phantom.lung)
+    far_from_lesions = ndimage.distance_transform_edt(phantom.lesion == 0, sampling=SPACING_MM) > 40
+    assert far_from_lesions.mean() > 0.2
+    assert np.array_equal(healthy.image[far_from_lesions], phantom.image[far_from_lesions])
+    consolidated = phantom.lesion == 2
+    assert np.median(healthy.image[consolidated]) < -800 < np.median(phantom.image[consolidated])
 
 
 def test_tilt_gives_an_oblique_affine_and_the_same_voxels(phantom):
