@@ -11,36 +11,18 @@ Run the same command again to resume an interrupted comparison. docs/comparison.
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from infnet_monai.bundle.generate import BUNDLES
+from infnet_monai.cli.many_values import ManyValues
 from infnet_monai.comparison.baselines import BASELINES
 from infnet_monai.comparison.compare import compare
 from infnet_monai.comparison.options import SET_HERE, ComparisonOptions, find_methods
 from infnet_monai.errors import InputError, terminate_like_ctrl_c
 from infnet_monai.phantom import phantom_dataset_dir
 from infnet_monai.training import parse_overrides
-
-
-class ManyValues(TyperCommand):
-    """Lets an option that may be repeated take several values at once: --seeds 0 1 2."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat the option before each of its values."""
-        repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
-        spread: list[str] = []
-        current = ""
-        for word in args:
-            if word.startswith("--"):
-                current = word.partition("=")[0]
-            elif current in repeatable and spread[-1] != current:
-                spread.append(current)
-            spread.append(word)
-        return super().parse_args(ctx, spread)
-
 
 app = typer.Typer(add_completion=False)
 
