@@ -1,6 +1,6 @@
 """Measure predicted masks of whole scans against references: volumes in ml, % of the lungs, false positives, agreement.
 
-python workflows/evaluate_scans.py --pred OUT --gt LABELS --output RESULTS            a folder of `infnet segment`
+python workflows/evaluate_scans.py --pred OUT --gt LABELS --output RESULTS            what infnet segment wrote
 python workflows/evaluate_scans.py --pred OUT_1 OUT_2 --gt LABELS --output RESULTS    the folds of a cross-validation
 python workflows/evaluate_scans.py --pred OUT --lesion-free 'healthy_*' --output RESULTS    scans without lesions
 

@@ -24,11 +24,12 @@ class ManyValues(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option before each of its values."""
+        options = {name for option in self.params for name in option.opts}
         repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
         spread: list[str] = []
         current = ""
         for word in args:
-            if word.startswith("--"):
+            if word.startswith("--") or word in options:
                 current = word.partition("=")[0]
             elif current in repeatable and spread[-1] != current:
                 spread.append(current)

@@ -54,8 +54,9 @@ def difference_agreement(predicted: ArrayLike, reference: ArrayLike) -> Agreemen
         measurement. The Lancet 327(8476), 307-310 (1986).
 
     Example:
-        >>> difference_agreement([11.0, 22.0, 33.0], [10.0, 20.0, 30.0])
-        Agreement(bias=2.0, low=0.04, high=3.96, cases=3, left_out=0)
+        >>> found = difference_agreement([11.0, 22.0, 33.0], [10.0, 20.0, 30.0])
+        >>> found.bias, round(found.low, 6), round(found.high, 6)
+        (2.0, 0.04, 3.96)
     """
     return _agreement(np.asarray(predicted, dtype=float) - np.asarray(reference, dtype=float))
 

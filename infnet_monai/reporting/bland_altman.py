@@ -89,7 +89,8 @@ def _draw_points(axes: Axes, names: pd.Series, means: pd.Series, values: pd.Seri
 
 
 def _draw_ratios(axes: Axes, names: pd.Series, means: pd.Series, ratios: pd.Series, with_lesion: pd.Series) -> None:
-    axes.set(xscale="log", yscale="log")
+    if ratios.notna().any():
+        axes.set(xscale="log", yscale="log")
     _draw_points(axes, names, means, ratios, with_lesion)
     axes.axhline(1, color="#cccccc", linewidth=0.8, zorder=0)
     plain = FuncFormatter(lambda value, _: f"{value:g}")
