@@ -19,6 +19,7 @@ __all__ = ["summary_lines", "write_scan_evaluation"]
 
 TABLE, AGREEMENT, DOTS, SUMMARY = "scans.csv", "bland_altman.png", "cases.png", "summary.json"
 HEADING_WIDTH = 32
+ALL_LESIONS, LARGE = "with_lesions", "large_lesions"
 
 
 def write_scan_evaluation(evaluation: ScanEvaluation, folder: str | Path) -> list[Path]:
@@ -40,7 +41,7 @@ def write_scan_evaluation(evaluation: ScanEvaluation, folder: str | Path) -> lis
     stage = Stage(folder, "evaluation", SUMMARY, obsolete=[AGREEMENT])
     with stage.lock(), stage.draft() as draft:
         write_csv(evaluation.table, draft / TABLE)
-        draw_bland_altman(evaluation.table, evaluation.groups["with_lesions"].agreement, draft / AGREEMENT)
+        draw_bland_altman(evaluation.table, evaluation.groups[ALL_LESIONS].agreement, draft / AGREEMENT)
         draw_scan_dots(evaluation.table, draft / DOTS)
         write_json(evaluation.as_dict(), draft / SUMMARY)
     return [path for name in (TABLE, SUMMARY, AGREEMENT, DOTS) if (path := Path(folder) / name).is_file()]
@@ -58,7 +59,9 @@ def summary_lines(groups: Mapping[str, GroupSummary]) -> list[str]:
     lines = []
     for group in GROUPS:
         summary = groups[group.name]
-        if summary.scans:
+        if group.name == LARGE and summary.scans == groups[ALL_LESIONS].scans > 0:
+            lines += ["", f"{summary.title}: the same {summary.scans}"]
+        elif summary.scans:
             lines += ["", f"{summary.title}: {summary.scans}", *_group_lines(group, summary)]
     return lines[1:]
 
@@ -71,8 +74,8 @@ def _group_lines(group: ScanGroup, summary: GroupSummary) -> list[str]:
     elif summary.scans < FEW_CASES:
         lines.append(f"  Intervals of fewer than {FEW_CASES} scans are too narrow.")
     for name, unit in UNITS.items() if summary.agreement else ():
-        lines.append(f"  Bias and limits of agreement: {_limits(summary.agreement[name])} {unit}")
-        lines.append(f"  ... of prediction / reference: {_limits(summary.agreement[f'{name}_ratio'])} ({unit})")
+        lines.append(f"  Prediction - reference ({unit}): {_limits(summary.agreement[name])}")
+        lines.append(f"  Prediction / reference ({unit}): {_limits(summary.agreement[f'{name}_ratio'])}")
     return lines
 
 
@@ -83,7 +86,7 @@ def _metric_line(heading: str, found: MeanInterval) -> str:
 
 
 def _limits(found: Agreement) -> str:
-    limits = f"{_number(found.bias)}, {_range(found.low, found.high)}"
+    limits = f"bias {_number(found.bias)}, limits of agreement {_range(found.low, found.high)}"
     return limits + (f", undefined in {found.left_out}" if found.left_out else "")
 
 

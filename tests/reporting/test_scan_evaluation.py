@@ -2,9 +2,11 @@ import json
 
 import pandas as pd
 import pytest
+from scan_tables import scan_table
 from written_masks import hand_worked_masks, write_mask
 
 from infnet_monai.evaluation.scan_folders import ScanFolders, evaluate_scans
+from infnet_monai.evaluation.scan_groups import summarise_groups
 from infnet_monai.reporting import scan_evaluation
 from infnet_monai.reporting.scan_evaluation import summary_lines, write_scan_evaluation
 
@@ -59,8 +61,18 @@ def test_text_has_mean_interval_and_range_of_each_metric(evaluation):
     assert dice.split() == ["Dice", "of", "the", "volume", "0.571", "0.571", "to", "0.571", "0.571", "to", "0.571"]
     lung = next(line for line in lines if "Absolute error (% of the lungs)" in line)
     assert lung.endswith("undefined in 3")
-    assert "  Bias and limits of agreement: 2.000, 2.000 to 2.000 ml" in lines
+    assert "  Prediction - reference (ml): bias 2.000, limits of agreement 2.000 to 2.000" in lines
     assert "  Intervals of fewer than 20 scans are too narrow." in lines
     free = lines[lines.index("Scans without lesions: 1") :]
     assert "  Fewer than 3 scans: no intervals and no limits." in free
     assert not any("more than 50 ml" in line for line in lines)
+
+
+def test_group_of_the_same_scans_is_not_printed_twice():
+    groups = summarise_groups(scan_table([60, 70, 80, 0], [50, 60, 70, 9]))
+    lines = summary_lines(groups)
+    assert "Scans with more than 50 ml of lesion: the same 3" in lines
+    assert sum("Dice of the volume" in line for line in lines) == 1
+    lines = summary_lines(summarise_groups(scan_table([10, 70, 80, 0], [50, 60, 70, 9])))
+    assert "Scans with more than 50 ml of lesion: 2" in lines
+    assert sum("Dice of the volume" in line for line in lines) == 2
