@@ -67,7 +67,7 @@ def measure_stack(slices: Sequence[DicomSlice]) -> StackGeometry:
     problems: list[Problem] = []
     placed, missing = _with_geometry(slices)
     problems += missing
-    placed = sorted(placed, key=lambda each: -1 if each.instance_number is None else each.instance_number)
+    placed = sorted(placed, key=_instance_number)
     orientation, mixed = _orientation_of(placed)
     problems += mixed
     distances = slice_distances(placed, orientation)
@@ -127,30 +127,28 @@ def _tolerance(step_mm: float) -> float:
 
 def _with_geometry(slices: Sequence[DicomSlice]) -> tuple[list[DicomSlice], list[Problem]]:
     """Put an assumed geometry in the place of a missing one, with the problem that this is."""
-    lacking = {
-        name: sum(getattr(each, attribute) is None for each in slices)
-        for attribute, name in NEEDED.items()
-        if any(getattr(each, attribute) is None for each in slices)
-    }
-    if not lacking:
+    lacking = {name: sum(getattr(each, attribute) is None for each in slices) for attribute, name in NEEDED.items()}
+    named = ", ".join(f"{name} in {count} of {len(slices)} images" for name, count in lacking.items() if count)
+    if not named:
         return list(slices), []
-    by_number = sorted(slices, key=lambda each: -1 if each.instance_number is None else each.instance_number)
-    step_mm = by_number[0].thickness_mm or 1.0
+    if not lacking["ImagePositionPatient"] and not lacking["ImageOrientationPatient"]:
+        message = f"missing or invalid: {named}; with pixels of 1 mm assumed, volumes are not right"
+        assumed = [replace(each, pixel_mm=each.pixel_mm or (1.0, 1.0)) for each in slices]
+        return assumed, [Problem("no-spacing", message, Severity.REFUSED)]
+    step_mm = slices[0].thickness_mm or 1.0
     assumed = [
-        replace(
-            each,
-            position_mm=(0.0, 0.0, k * step_mm),
-            orientation=AXIAL,
-            pixel_mm=each.pixel_mm or (1.0, 1.0),
-        )
-        for k, each in enumerate(by_number)
+        replace(each, position_mm=(0.0, 0.0, k * step_mm), orientation=AXIAL, pixel_mm=each.pixel_mm or (1.0, 1.0))
+        for k, each in enumerate(sorted(slices, key=_instance_number))
     ]
-    counts = ", ".join(f"{name} of {count} of {len(slices)} images" for name, count in lacking.items())
     message = (
-        f"missing or invalid: {counts}; where the slices are is not known, so that order (by InstanceNumber), "
+        f"missing or invalid: {named}; where the slices are is not known, so that order (by InstanceNumber), "
         f"orientation and distances ({step_mm:g} mm) are assumptions and volumes may be wrong"
     )
     return assumed, [Problem("no-position", message, Severity.REFUSED)]
+
+
+def _instance_number(each: DicomSlice) -> int:
+    return -1 if each.instance_number is None else each.instance_number
 
 
 def _orientation_of(slices: Sequence[DicomSlice]) -> tuple[tuple[float, ...], list[Problem]]:

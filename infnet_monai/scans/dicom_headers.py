@@ -17,6 +17,7 @@ __all__ = ["DicomSlice", "is_dicom_file", "read_slices"]
 
 PREAMBLE_BYTES, MAGIC = 128, b"DICM"
 UNCOMPRESSED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
+DEFLATED = "1.2.840.10008.1.2.1.99"
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 KEYWORDS = (
     *("SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "SeriesInstanceUID", "SeriesNumber"),
@@ -141,11 +142,19 @@ def read_slices(file: Path) -> list[DicomSlice]:
     except Exception as error:  # pydicom raises whatever damaged bytes lead to
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{file}: cannot be read as DICOM ({reason})") from error
-    syntax = _text(getattr(dataset, "file_meta", Dataset()), "TransferSyntaxUID")
-    needed = image.rows * image.columns * image.samples * image.bits // 8 * image.frames_in_file
-    if syntax in UNCOMPRESSED and bytes_left < needed:
-        raise InputError(f"{file}: is truncated; its pixels take {needed} bytes and {bytes_left} are left")
+    _check_length(image, _text(getattr(dataset, "file_meta", Dataset()), "TransferSyntaxUID"), bytes_left)
     return slices
+
+
+def _check_length(image: DicomSlice, syntax: str, bytes_left: int) -> None:
+    """Raise an InputError for a file that ends early, which pydicom reads without a word."""
+    if not image.rows and image.modality in ("", "CT"):  # every object has a modality, and a CT its rows
+        raise InputError(f"{image.file}: is truncated; it ends within its header")
+    needed = 0 if syntax == DEFLATED else 1
+    if syntax in UNCOMPRESSED:
+        needed = image.rows * image.columns * image.samples * max(8, image.bits) // 8 * image.frames_in_file
+    if image.rows and bytes_left < needed:
+        raise InputError(f"{image.file}: is truncated; its pixels take {needed} bytes and {bytes_left} are left")
 
 
 def _read_image(dataset: Dataset, file: Path) -> DicomSlice:

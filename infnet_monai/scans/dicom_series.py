@@ -78,7 +78,7 @@ def find_series(path: Path, series: str = "") -> ScanSource:
     if not path.is_dir():
         return replace(sources[0], path=path)
     named = [source for source in sources if series and source.series == series]
-    candidates = named if series else [source for source in sources if not source.skip_reason] or sources
+    candidates = named if series else _likely(sources)
     if len(candidates) != 1:
         listed = "; ".join(f"{source.series or source.path.name} {source.name}" for source in sources)
         reason = f"DICOM series {series!r} not found" if series else f"holds {len(candidates)} DICOM series; give one"
@@ -86,12 +86,18 @@ def find_series(path: Path, series: str = "") -> ScanSource:
     return candidates[0]
 
 
+def _likely(sources: list[ScanSource]) -> list[ScanSource]:
+    """Leave out what is no chest CT and what cannot be read, where there is anything else."""
+    readable = [source for source in sources if source.series] or sources
+    return [source for source in readable if not source.skip_reason] or readable
+
+
 def _series_sources(series: list[DicomSlice], folder: Path, lost: list[Problem]) -> list[ScanSource]:
     once = without_copies(series)
     copies = len(series) - len(once)
     problems = [*lost]
     if copies:
-        message = f"{copies} files are copies of others (same SOPInstanceUID and position); one of each is used"
+        message = f"copies of images were left out: {_files(copies)} with the SOPInstanceUID and position of another"
         problems.append(Problem("duplicate-files", message, Severity.WARNING))
     stacks = split_stacks(once)
     uid = once[0].series_uid or NO_UID
@@ -170,7 +176,7 @@ def _mixed_frames(slices: Sequence[DicomSlice]) -> list[Problem]:
 def _lost_files(count: int) -> list[Problem]:
     if not count:
         return []
-    message = f"{count} DICOM files of the folder cannot be read and may belong to this series"
+    message = f"{_files(count)} of the folder cannot be read and may belong to this series"
     return [Problem("unreadable-files", message, Severity.WARNING)]
 
 
@@ -178,9 +184,13 @@ def _unreadable_source(unreadable: Sequence[tuple[Path, str]], name: str) -> Sca
     path, reason = unreadable[0]
     named = ", ".join(path.name for path, _ in unreadable[:NAMED_FILES])
     more = f" and {len(unreadable) - NAMED_FILES} more" if len(unreadable) > NAMED_FILES else ""
-    message = f"{len(unreadable)} DICOM files cannot be read: {named}{more} ({reason.partition(': ')[2]})"
+    message = f"{_files(len(unreadable))} cannot be read: {named}{more} ({reason.partition(': ')[2]})"
     problem = Problem("unreadable", message, Severity.REFUSED)
     return ScanSource(path, f"{name}-unreadable", problems=(problem,))
+
+
+def _files(count: int) -> str:
+    return "1 DICOM file" if count == 1 else f"{count} DICOM files"
 
 
 def _series_order(source: ScanSource) -> tuple[bool, int, str]:

@@ -130,6 +130,8 @@ def _with_header(source: ScanSource) -> ScanSource:
 
 def _read_series(source: ScanSource) -> Any:
     """Read the voxels ``(X, Y, Z)`` of a DICOM series."""
+    if source.header.shape is None:
+        raise InputError(f"{source.title}: {source.skip_reason or ', '.join(source.warnings)}; there are no pixels")
     with _readable(source.path):
         voxels = read_voxels(source)
     meta = {"spatial_shape": tuple(voxels.shape), "space": "RAS", "filename_or_obj": str(source.path)}
