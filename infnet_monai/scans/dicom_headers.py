@@ -252,7 +252,7 @@ def _text(dataset: Dataset, keyword: str) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else "\\".join(map(str, value)) if hasattr(value, "__iter__") else str(value)
-    return "".join(letter for letter in text if letter.isprintable()).strip()
+    return (text if text.isprintable() else "".join(filter(str.isprintable, text))).strip()
 
 
 def _image_type(dataset: Dataset, keyword: str) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def load_upright(path: str | Path, axes: str = UPRIGHT, mask: bool = False) -> M
 def _with_header(source: ScanSource) -> ScanSource:
     """Return a scan with what its headers say, which are read where that has not been done."""
     path, name = source.path, source.path.name.lower()
-    if source.files or source.header.affine is not None:
+    if source.files or source.problems or source.header.affine is not None:
         return source
     if path.is_dir() or name.endswith(".dcm") or path.suffix[1:].isdigit() or not path.suffix:
         return find_series(path, source.series).accepting(("single-slice",) if path.is_file() else ())
