@@ -11,6 +11,7 @@ import typer
 from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.metrics import measure_metrics
+from infnet_monai.benchmarks.scans import measure_scans
 from infnet_monai.inference import supports_bf16
 from infnet_monai.networks import measure_models
 
@@ -52,6 +53,18 @@ def model(image_size: Annotated[int, typer.Option(help="Height and width of the 
     """Parameters and operations of every backbone."""
     table = pd.DataFrame([asdict(cost) for cost in measure_models(image_size=image_size)])
     print(table.round(2).to_string(index=False))
+
+
+@app.command()
+def scans(
+    series: Annotated[int, typer.Option(help="Number of series in one flat folder.")] = 100,
+    images: Annotated[int, typer.Option(help="Number of images of each series.")] = 300,
+) -> None:
+    """Finding and reading DICOM series, beside GDCM's file names and MONAI's ITKReader."""
+    cost = measure_scans(series, images)
+    _print_one(cost)
+    print(f"speed-up of listing the files of all series: {cost.find_speed_up:.1f}")
+    print(f"speed-up of finding and reading one series: {cost.load_speed_up:.2f}")
 
 
 def _print_one(cost: object) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from infnet_monai import __version__
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write
-from infnet_monai.scans.find import series_files
+from infnet_monai.scans.dicom_pixels import is_interpolated
+from infnet_monai.scans.source import ScanSource
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -30,8 +31,12 @@ ARTIFICIAL_INTELLIGENCE = ("123110", "DCM", "Artificial Intelligence")
 MANUFACTURER = "infnet-monai"
 SERIES_NUMBER = 900
 OFF_GRID_VOXELS = 0.25  # a pixel of the series may be this far from its voxel's centre
-UNEVEN_STEP = 0.1  # fraction of the distance of slices by which it may vary
-SAME_POSITION_MM = 0.01
+OFF_GRID_CODES = ("uneven-spacing", "moving-origin", "mixed-orientation")
+PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
+    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
 REMEDY = "give the mask on the grid that the series was read in"
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -39,23 +44,22 @@ RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 def write_dicom_seg(
     mask: ArrayLike,
     affine: ArrayLike,
-    series_folder: str | Path,
+    scan: ScanSource,
     path: str | Path,
-    series: str = "",
     algorithm: str = "Inf-Net",
     algorithm_version: str = __version__,
 ) -> Path:
     """Write a lesion mask as a DICOM SEG that refers to the CT images it was found in.
 
     The mask may have any axis order: each image takes its pixels from the mask by its position in the patient, not by
-    the order of files. The segment is a lesion (SNOMED CT 52988006) of the lung (39607008).
+    the order of files. Where slices are missing, planes of the mask between the images have no frame. The segment is a
+    lesion (SNOMED CT 52988006) of the lung (39607008).
 
     Args:
         mask: Lesion mask ``(X, Y, Z)`` on the voxels of the series, not zero in lesions.
         affine: Voxel index to mm in RAS+ world coordinates, (4, 4), as nibabel and MONAI give it.
-        series_folder: Folder of the CT's DICOM files.
+        scan: The DICOM series, with its files and header.
         path: DICOM file to write.
-        series: Name of the series in the folder, where it holds several.
         algorithm: Name of the model for the SEG.
         algorithm_version: Version of the model.
 
@@ -63,17 +67,19 @@ def write_dicom_seg(
         The path.
 
     Raises:
-        InputError: highdicom is not installed, the series is irregular or lacks what a SEG must have, or the mask is
-            not on the grid of the series.
+        InputError: highdicom is not installed, the series is unevenly spaced, of multi-frame files or lacks what a SEG
+            must have, or the mask is not on the grid of the series.
     """
     check_highdicom()
-    images = _read_headers(series_files(series_folder, series), series_folder)
-    frames = _frames_of_mask(np.asarray(mask) != 0, np.asarray(affine, dtype=float), images, series_folder)
+    if scan.frames:
+        raise InputError(f"{scan.title}: the images are frames of one file; a DICOM SEG needs single-frame CT")
+    images = _read_headers(scan)
+    frames = _frames_of_mask(np.asarray(mask) != 0, np.asarray(affine, dtype=float), images, scan)
     try:
         segmentation = _build_object(images, frames, algorithm, algorithm_version)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of headers that lack what a SEG must have
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{series_folder}: no DICOM SEG can be built for these images ({reason})") from error
+        raise InputError(f"{scan.title}: no DICOM SEG can be built for these images ({reason})") from error
     with atomic_write(path) as draft:
         segmentation.save_as(draft)
     return Path(path)
@@ -128,18 +134,19 @@ def _describe_segment(algorithm: str, algorithm_version: str) -> Any:
     )
 
 
-def _read_headers(files: Sequence[Path], series_folder: str | Path) -> list[Dataset]:
-    """Return the headers of the images, with the identifiers that anonymisation may have emptied."""
+def _read_headers(scan: ScanSource) -> list[Dataset]:
+    """Return the headers of the images, with what anonymisation may have removed and a SEG must have."""
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
     from pydicom.uid import generate_uid
 
     try:
-        images: list[Dataset] = [dcmread(file, stop_before_pixels=True) for file in files]
+        images: list[Dataset] = [dcmread(file, stop_before_pixels=True) for file in scan.files]
     except (OSError, InvalidDicomError) as error:
-        raise InputError(f"{series_folder}: images of the series cannot be read ({error})") from error
-    if any("ImagePositionPatient" not in image for image in images):
-        raise InputError(f"{series_folder}: images have no position in the patient; DICOM SEG needs single-frame CT")
+        raise InputError(f"{scan.title}: images of the series cannot be read ({error})") from error
+    lacking = [name for name in PLACE if any(not image.get(name) for image in images)]
+    if lacking:
+        raise InputError(f"{scan.title}: images have no {', '.join(lacking)}, which a DICOM SEG needs")
     made_up = set()
     for image in images:
         image.SOPClassUID = image.get("SOPClassUID") or image.file_meta.MediaStorageSOPClassUID
@@ -148,44 +155,29 @@ def _read_headers(files: Sequence[Path], series_folder: str | Path) -> list[Data
             if not image.get(name):
                 setattr(image, name, generate_uid(entropy_srcs=[name, str(images[0].SOPInstanceUID)]))
                 made_up.add(name)
+        for name in MAY_BE_EMPTY:
+            if name not in image:
+                setattr(image, name, "")
     if made_up:
-        logger.warning("%s: no %s; made up for the DICOM SEG", series_folder, ", ".join(sorted(made_up)))
+        logger.warning("%s: no %s; made up for the DICOM SEG", scan.title, ", ".join(sorted(made_up)))
     return images
 
 
 def _frames_of_mask(
-    mask: NDArray[np.bool_], affine: NDArray[np.float64], images: Sequence[Dataset], series_folder: str | Path
+    mask: NDArray[np.bool_], affine: NDArray[np.float64], images: Sequence[Dataset], scan: ScanSource
 ) -> NDArray[np.bool_]:
     """Return the pixels of the mask in each image, ``(images, rows, columns)``."""
     frames = [_pixels_of_image(mask, affine, image) for image in images]
     if any(frame is None for frame in frames):
-        reason = _irregularity(images) or f"the mask is not on the voxels of the series; {REMEDY}"
-        raise InputError(f"{series_folder}: {reason}")
+        uneven = [problem.message for problem in scan.problems if problem.code in OFF_GRID_CODES]
+        reason = "; ".join(uneven) or f"the mask is not on the voxels of the series; {REMEDY}"
+        raise InputError(f"{scan.title}: {reason}")
     stacked = np.stack([frame for frame in frames if frame is not None])
-    if stacked.sum() != mask.sum():
+    if stacked.sum() != mask.sum() and not is_interpolated(scan):
         raise InputError(
-            f"{series_folder}: the mask has lesions outside the images of the series; give the mask of this series"
+            f"{scan.title}: the mask has lesions outside the images of the series; give the mask of this series"
         )
     return stacked
-
-
-def _irregularity(images: Sequence[Dataset]) -> str:
-    """Return why the images are no regular grid, which is how a series is read as a volume; empty where they are."""
-    if len(images) < 2:
-        return ""
-    orientation = np.array(images[0].ImageOrientationPatient, dtype=float)
-    normal = np.cross(orientation[:3], orientation[3:])
-    positions = np.array([image.ImagePositionPatient for image in images], dtype=float)
-    positions = positions[np.argsort(positions @ normal, kind="stable")]
-    steps_mm = np.diff(positions @ normal)
-    if steps_mm.min() < SAME_POSITION_MM:
-        return "two images of the series are at one position"
-    if steps_mm.max() - steps_mm.min() > UNEVEN_STEP * steps_mm.min():
-        return f"the slices of the series are {steps_mm.min():.2f} to {steps_mm.max():.2f} mm apart, not evenly spaced"
-    along = positions[-1] - positions[0]
-    sheared_mm = np.linalg.norm(along - (along @ normal) * normal)
-    pixel_mm = min(map(float, images[0].PixelSpacing))
-    return "the slices of the series are sheared by gantry tilt" if sheared_mm > OFF_GRID_VOXELS * pixel_mm else ""
 
 
 def _pixels_of_image(mask: NDArray[np.bool_], affine: NDArray[np.float64], image: Dataset) -> NDArray[np.bool_] | None:

@@ -120,7 +120,7 @@ class DicomSegWriter(ResultWriter):
         """Write the file; see :meth:`ResultWriter.write`."""
         if not scan.is_dicom:
             raise InputError("the scan is not a DICOM series")
-        write_dicom_seg(result.mask, result.affine, scan.path, path, scan.series, made_by.bundle, made_by.version)
+        write_dicom_seg(result.mask, result.affine, scan, path, made_by.bundle, made_by.version)
 
 
 class ContactSheetWriter(ResultWriter):

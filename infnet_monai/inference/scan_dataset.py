@@ -24,7 +24,7 @@ class ScanDataset(IterableDataset):
 
     Args:
         data: The scans, from :func:`infnet_monai.scans.find_scans`, or files and folders as ``{"image": path}``.
-        transform: What is applied to ``{"image": path, "series": name}``.
+        transform: What is applied to ``{"image": scan}``.
 
     Attributes:
         failures: One line for each scan that could not be used, after an iteration over all.
@@ -41,7 +41,7 @@ class ScanDataset(IterableDataset):
         self.failures = []
         for scan in self.data:
             try:
-                item = self.transform({"image": str(scan.path), "series": scan.series})
+                item = self.transform({"image": scan})
             except Exception as error:
                 cause = find_input_error(error)
                 if cause is None:

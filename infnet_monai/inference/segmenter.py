@@ -186,7 +186,7 @@ def _as_item(scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:
             raise InputError(f"{scan}: holds {len(sources)} scans; give one of them, or use segment_scans for all")
         scan = sources[0]
     if isinstance(scan, ScanSource):
-        return {"image": str(scan.path), "series": scan.series}
+        return {"image": scan}
     if isinstance(scan, SpatialImage):
         return {"image": scan_from_array(scan.get_fdata(dtype="float32"), scan.affine, scan.get_filename() or "image")}
     if affine is None:

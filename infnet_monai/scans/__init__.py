@@ -1,6 +1,7 @@
 """The front door: which scans there are in the files and folders that a user names, and how they are read."""
 
-from infnet_monai.scans.find import find_scans, series_files
+from infnet_monai.scans.dicom_series import dicom_sources
+from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.load import load_scan, load_upright, scan_from_array
 from infnet_monai.scans.source import Problem, ScanHeader, ScanIdentity, ScanSource, Severity
 
@@ -10,9 +11,9 @@ __all__ = [
     "ScanIdentity",
     "ScanSource",
     "Severity",
+    "dicom_sources",
     "find_scans",
     "load_scan",
     "load_upright",
     "scan_from_array",
-    "series_files",
 ]

@@ -6,15 +6,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import itk
 
 from infnet_monai.errors import InputError
+from infnet_monai.scans.dicom_headers import is_dicom_file
+from infnet_monai.scans.dicom_series import dicom_sources
 from infnet_monai.scans.load import VOLUME_SUFFIXES
 from infnet_monai.scans.source import ScanSource
 
-__all__ = ["find_scans", "series_files"]
+__all__ = ["find_scans"]
 
 EXPECTED = f"{', '.join(VOLUME_SUFFIXES)} or a folder with a DICOM series"
 
@@ -52,7 +51,7 @@ def _scans_in(given: Path, excluded: Path | None) -> Iterator[ScanSource]:
         yield from _scans_in_folder(given, excluded)
     elif not given.exists():
         raise InputError(f"{given}: no such file or folder; check the path")
-    elif _volume_name(given) or _is_dicom(given):
+    elif _volume_name(given) or is_dicom_file(given):
         yield ScanSource(given, _volume_name(given) or given.stem)
     else:
         raise InputError(f"{given}: unknown type of file; expected {EXPECTED}")
@@ -67,51 +66,16 @@ def _scans_in_folder(given: Path, excluded: Path | None) -> Iterator[ScanSource]
         for path in paths:
             if name := _volume_name(path):
                 yield ScanSource(path, (within / name).as_posix())
-        if any(_is_dicom(path) for path in paths if not _volume_name(path)):
+        dicom = [path for path in paths if not _volume_name(path) and path.name != "DICOMDIR" and is_dicom_file(path)]
+        if dicom:
             name = within.as_posix() if folder != given else given.resolve().name
-            yield from (
-                ScanSource(folder, name, series, tuple(series_files(folder, series)))
-                for series in _series_generator(folder).GetSeriesUIDs()
-            )
+            yield from dicom_sources(dicom, folder, name)
 
 
 def _volume_name(path: Path) -> str:
     """Return the file name without the suffix of a volume; empty for other files."""
     suffix = next((suffix for suffix in VOLUME_SUFFIXES if path.name.lower().endswith(suffix)), "")
     return path.name[: -len(suffix)] if suffix else ""
-
-
-def _is_dicom(path: Path) -> bool:
-    if path.name == "DICOMDIR":
-        return False
-    with open(path, "rb") as file:
-        return file.read(132)[128:] == b"DICM"
-
-
-def series_files(folder: str | Path, series: str = "") -> list[Path]:
-    """Files of a DICOM series.
-
-    Args:
-        folder: Folder of the series.
-        series: Name of the series as in :class:`ScanSource`; without one, the folder's first series.
-
-    Raises:
-        InputError: There is no such series.
-    """
-    generator = _series_generator(Path(folder))
-    names = generator.GetSeriesUIDs()
-    if not names or (series and series not in names):
-        raise InputError(f"{folder}: DICOM series {series!r} not found; the folder has {', '.join(names) or 'none'}")
-    return [Path(name) for name in generator.GetFileNames(series or names[0])]
-
-
-def _series_generator(folder: Path) -> Any:
-    """Return what separates series as MONAI's ITKReader does, which is to read them by these names."""
-    generator = itk.GDCMSeriesFileNames.New()
-    generator.SetUseSeriesDetails(True)
-    generator.AddSeriesRestriction("0008|0021")
-    generator.SetDirectory(str(folder))
-    return generator
 
 
 def _with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +16,9 @@ from monai.transforms import Orientation
 from PIL import Image
 
 from infnet_monai.errors import InputError
+from infnet_monai.scans.dicom_pixels import read_voxels
+from infnet_monai.scans.dicom_series import find_series
+from infnet_monai.scans.source import ScanSource
 
 __all__ = [
     "NIFTI_SUFFIXES",
@@ -29,47 +34,46 @@ __all__ = [
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd")
-ITK_SUFFIXES = (*VOLUME_SUFFIXES[2:], ".dcm")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
 
 
-def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
+def load_scan(scan: str | Path | ScanSource, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
     """Read one scan, mask or picture as a volume.
 
     NIfTI is read by nibabel, NRRD, MetaImage and DICOM (a file, or a folder with one series) by ITK, PNG and JPEG by
     Pillow. A picture becomes a volume of one slice; its colours are averaged to grey, and 16-bit values are kept.
+    Of DICOM, the positions in the headers decide the order of slices and the affine.
 
     Args:
-        path: File, or folder of a DICOM series.
+        scan: File, or folder of a DICOM series, or a scan whose headers have been read, which are not read again.
         axes: For pictures, where their rows and columns run to: ``"PL"`` (posterior, left) is upright as a
             radiologist sees it.
-        series: For a folder with several DICOM series, the name (UID) of the one to read.
+        series: For a folder with several DICOM series, the name of the one to read.
         mask: Whether the file holds label values: of a palette picture these are its indices, not its colours.
 
     Returns:
-        MetaTensor ``(1, X, Y, Z)``, float32, with the affine (mm, RAS+) in its metadata.
+        MetaTensor ``(1, X, Y, Z)``, float32, with the affine (mm, RAS+) in its metadata, and in ``meta["warnings"]``
+        what a user must know of the scan, a list of sentences.
 
     Raises:
-        InputError: The file is missing, of unknown type, damaged, not a volume, or has voxels that are not finite.
+        InputError: The file is missing, of unknown type, damaged, not a volume, refused for what its headers say, or
+            has voxels that are not finite.
     """
-    path = Path(path)
+    path = scan.path if isinstance(scan, ScanSource) else Path(scan)
     if not path.exists():
         raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with prepare_data.")
-    reader = _choose_reader(path, series, mask)
-    try:
-        array, meta = reader.get_data(reader.read(str(path)))
-    except Exception as error:  # readers raise whatever the damaged bytes lead to
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise InputError(
-            f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
-        ) from error
-    # as a tensor, since torch copies a large array into C order in a fraction of NumPy's time
-    voxels = torch.from_numpy(np.require(array, dtype=np.float32, requirements="W"))
-    volume: Any = MetaTensor.ensure_torch_and_prune_meta(voxels, meta)
-    volume.meta["filename_or_obj"] = str(path)
-    return _as_volume(volume, axes) if path.name.lower().endswith(PICTURE_SUFFIXES) else _check_volume(volume, path)
+    if path.name.lower().endswith(PICTURE_SUFFIXES):
+        return _as_volume(_read_file(path, mask), axes)
+    source = _with_header(scan if isinstance(scan, ScanSource) else ScanSource(path, path.name, series))
+    source.check()
+    volume = _read_series(source) if source.files else _read_file(path, mask)
+    if source.header.affine is not None:
+        volume.meta["original_affine"] = source.header.affine
+        volume.affine = torch.as_tensor(source.header.affine)
+    volume.meta["warnings"] = list(source.warnings)
+    return _check_volume(volume, path)
 
 
 def scan_from_array(array: Any, affine: Any, name: str = "array") -> MetaTensor:
@@ -92,6 +96,7 @@ def scan_from_array(array: Any, affine: Any, name: str = "array") -> MetaTensor:
     voxels = torch.as_tensor(np.asarray(array, dtype=np.float32))
     volume = MetaTensor(voxels, affine=torch.as_tensor(affine))
     volume.meta.update(original_affine=affine, spatial_shape=tuple(voxels.shape), space="RAS", filename_or_obj=name)
+    volume.meta["warnings"] = []
     return _check_volume(volume, name)
 
 
@@ -109,15 +114,63 @@ def load_upright(path: str | Path, axes: str = UPRIGHT, mask: bool = False) -> M
     return cast(MetaTensor, Orientation(axcodes=SLICE_AXES, labels=None)(load_scan(path, axes, mask=mask)))
 
 
-def _choose_reader(path: Path, series: str, mask: bool) -> ImageReader:
+def _with_header(source: ScanSource) -> ScanSource:
+    """Return a scan with what its headers say, which are read where that has not been done."""
+    path, name = source.path, source.path.name.lower()
+    if source.files or source.problems or source.header.affine is not None:
+        return source
+    if path.is_dir() or name.endswith(".dcm") or path.suffix[1:].isdigit() or not path.suffix:
+        return find_series(path, source.series).accepting(("single-slice",) if path.is_file() else ())
+    try:
+        from infnet_monai.scans.nifti_header import file_source
+    except ImportError:
+        return source
+    return file_source(path, source.name)
+
+
+def _read_series(source: ScanSource) -> Any:
+    """Read the voxels ``(X, Y, Z)`` of a DICOM series."""
+    if source.header.shape is None:
+        raise InputError(f"{source.title}: {source.skip_reason or ', '.join(source.warnings)}; there are no pixels")
+    with _readable(source.path):
+        voxels = read_voxels(source)
+    meta = {"spatial_shape": tuple(voxels.shape), "space": "RAS", "filename_or_obj": str(source.path)}
+    return MetaTensor(voxels, meta=meta)
+
+
+def _read_file(path: Path, mask: bool) -> Any:
+    """Read the voxels ``(X, Y, Z)`` of a volume, or the pixels of a picture."""
+    reader = _choose_reader(path, mask)
+    with _readable(path):
+        array, meta = reader.get_data(reader.read(str(path)))
+    # as a tensor, since torch copies a large array into C order in a fraction of NumPy's time
+    voxels = torch.from_numpy(np.require(array, dtype=np.float32, requirements="W"))
+    volume: Any = MetaTensor.ensure_torch_and_prune_meta(voxels, meta)
+    volume.meta["filename_or_obj"] = str(path)
+    return volume
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise an InputError for whatever readers raise: the damaged bytes lead to anything."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise InputError(
+            f"{path}: cannot be read ({reason}). The file is damaged, truncated or of another type than its name says."
+        ) from error
+
+
+def _choose_reader(path: Path, mask: bool) -> ImageReader:
     name = path.name.lower()
     if name.endswith(NIFTI_SUFFIXES):
         return NibabelReader()
     if name.endswith(PICTURE_SUFFIXES):
         return PILReader(converter=_label_values if mask else _grey_values, reverse_indexing=False)
-    if path.is_dir() or name.endswith(ITK_SUFFIXES) or path.suffix[1:].isdigit() or not path.suffix:
-        return ITKReader(series_name=series)
-    known = ", ".join(NIFTI_SUFFIXES + ITK_SUFFIXES + PICTURE_SUFFIXES)
+    if name.endswith(VOLUME_SUFFIXES):
+        return ITKReader()
+    known = ", ".join((*VOLUME_SUFFIXES, ".dcm", *PICTURE_SUFFIXES))
     raise InputError(f"{path}: unknown type of file. Expected one of {known} or a folder with a DICOM series.")
 
 
@@ -144,6 +197,7 @@ def _as_volume(picture: MetaTensor, axes: str) -> MetaTensor:
     volume.meta.update(original_affine=affine, spatial_shape=shape, space="RAS", original_channel_dim=0)
     volume.meta["filename_or_obj"] = picture.meta["filename_or_obj"]
     volume.meta["spacing_known"] = False
+    volume.meta["warnings"] = []
     return volume
 
 

@@ -63,6 +63,7 @@ class ScanHeader:
         patient_id: PatientID; stays out of tables and records.
         thickness_mm: Thickness of a slice; DICOM only.
         units: Units that the header names for lengths (NIfTI) or intensities (DICOM rescale type).
+        mixed_values: Whether slices are stored in different ways or have a rescale each; DICOM only.
     """
 
     shape: tuple[int, ...] | None = None
@@ -79,6 +80,7 @@ class ScanHeader:
     patient_id: str = field(default="", repr=False)
     thickness_mm: float | None = None
     units: str = ""
+    mixed_values: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,11 @@ class ScanSource:
         path: A file, or the folder of a DICOM series.
         name: Unique in its run, for naming results; has a slash where the scan is in a subfolder of what was given.
         series: Name of the DICOM series in the folder, empty for files.
-        files: Files of a DICOM series in the order of their slices; empty for other scans.
+        files: Files of a DICOM series, each once, in the order of their slices; empty for other scans.
         header: What its headers say.
         problems: What is wrong with it.
+        frames: For multi-frame DICOM files, which of all frames of ``files``, counted from 0, are the slices, in order;
+            empty where every file is a slice.
     """
 
     path: Path
@@ -117,6 +121,7 @@ class ScanSource:
     files: tuple[Path, ...] = field(default=(), repr=False)
     header: ScanHeader = field(default_factory=ScanHeader, repr=False)
     problems: tuple[Problem, ...] = ()
+    frames: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def is_dicom(self) -> bool:
@@ -156,7 +161,8 @@ class ScanSource:
         """Raise an InputError where the scan is refused; the message names it and the way out."""
         if self.refusal:
             codes = [problem.code for problem in self.problems if problem.severity is Severity.REFUSED]
-            raise InputError(f"{self.title}: {self.refusal} To segment it all the same: --accept {','.join(codes)}")
+            refusal = self.refusal.rstrip(".")
+            raise InputError(f"{self.title}: {refusal}. To segment it all the same: --accept {','.join(codes)}")
 
     @property
     def title(self) -> str:

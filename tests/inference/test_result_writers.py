@@ -6,7 +6,7 @@ import json
 import pytest
 import typer
 from band_network import OVERRIDES
-from dicom_series import write_series
+from dicom_series import write_heights
 from killed_segmenting import write_band_bundle, write_scans
 from typer.testing import CliRunner
 
@@ -105,14 +105,13 @@ def test_without_highdicom_a_dicom_seg_is_refused_before_the_first_scan(segmente
 
 def test_an_irregular_series_keeps_its_mask_and_says_why_it_has_no_dicom_seg(band_weights, tmp_path):
     pytest.importorskip("highdicom")
-    write_series(tmp_path / "ct", rows=24, columns=20, slices=8)
-    next((tmp_path / "ct").glob("*_3.dcm")).unlink()
+    write_heights(tmp_path / "ct", [0, 2, 4, 7, 9, 12], rows=24, columns=20)
     named = Segmenter(device="cpu", weights=band_weights, intensity="unit", **OVERRIDES)
     options = BatchOptions(["dicom_seg"], report=False, progress=False)
     result = segment_scans([tmp_path / "ct"], tmp_path / "out", named, options)
     assert result.failures == {}
     (warning,) = [line for line in result.records["ct"].warnings if "DICOM SEG" in line]
-    assert "the slices of the series are 4.00 to 8.00 mm apart, not evenly spaced" in warning
+    assert "the slices are 2.00 to 3.00 mm apart, not evenly spaced" in warning
     assert (tmp_path / "out" / "ct_infection.nii.gz").exists()
     assert not (tmp_path / "out" / "ct_infection.dcm").exists()
     assert segment_scans([tmp_path / "ct"], tmp_path / "out", named, options).skipped == ["ct"]

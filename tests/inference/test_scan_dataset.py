@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -10,9 +8,9 @@ from infnet_monai.scans import ScanSource
 
 
 def read(item):
-    if Path(item["image"]).stem.startswith("broken"):
-        raise RuntimeError("applying transform") from InputError(f"{item['image']}: damaged")
-    if Path(item["image"]).stem == "bug":
+    if item["image"].path.stem.startswith("broken"):
+        raise RuntimeError("applying transform") from InputError(f"{item['image'].path}: damaged")
+    if item["image"].path.stem == "bug":
         raise ZeroDivisionError
     return {"image": MetaTensor(torch.zeros(1, 2, 2, 2))}
 

@@ -6,7 +6,7 @@ import pytest
 from dicom_series import write_series
 
 from infnet_monai.errors import InputError
-from infnet_monai.scans.find import find_scans, series_files
+from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.load import load_scan
 from infnet_monai.scans.source import ScanSource
 
@@ -63,7 +63,7 @@ def test_dicom_series_are_detected_and_read_by_name(tmp_path):
     assert names(found) == ["patient", "patient-2"]
     shapes = {load_scan(source.path, series=source.series).shape for source in found}
     assert shapes == {(1, 5, 4, 3), (1, 5, 4, 2)}
-    assert sorted(len(series_files(source.path, source.series)) for source in found) == [2, 3]
+    assert sorted(len(source.files) for source in found) == [2, 3]
 
 
 def test_a_dicom_folder_given_directly_is_named_after_itself(tmp_path):
@@ -93,13 +93,6 @@ def test_inputs_without_scans_are_refused_in_one_line(tmp_path, make, words):
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_series_is_refused(tmp_path):
-    write_series(tmp_path, rows=4, columns=5, slices=2)
-
-    with pytest.raises(InputError, match="'nonsense' not found"):
-        series_files(tmp_path, "nonsense")
-
-
 def test_a_real_series_without_suffixes_is_found_beside_volumes(test_data, tmp_path):
     shutil.copytree(test_data / "dicom_ct_series", tmp_path / "dicom")
     nib.save(nib.Nifti1Image(np.zeros((2, 2, 2)), np.eye(4)), tmp_path / "volume.nii.gz")
@@ -107,7 +100,7 @@ def test_a_real_series_without_suffixes_is_found_beside_volumes(test_data, tmp_p
     found = find_scans([tmp_path])
 
     assert names(found) == ["volume", "dicom"]
-    assert len(series_files(found[1].path, found[1].series)) == 20
+    assert len(found[1].files) == 20
 
 
 def test_the_folder_of_results_cannot_be_that_of_the_scans(tmp_path):
