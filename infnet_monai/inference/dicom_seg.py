@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from infnet_monai import __version__
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write
-from infnet_monai.scans.find import series_files
+from infnet_monai.scans.dicom_series import series_files
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -1,6 +1,8 @@
 """The front door: which scans there are in the files and folders that a user names, and how they are read."""
 
-from infnet_monai.scans.find import find_scans, series_files
+from infnet_monai.scans.dicom_series import series_files
+from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.listing import scan_table, scan_text, to_segment
 from infnet_monai.scans.load import load_scan, load_upright, scan_from_array
 from infnet_monai.scans.source import Problem, ScanHeader, ScanIdentity, ScanSource, Severity
 
@@ -14,5 +16,8 @@ __all__ = [
     "load_scan",
     "load_upright",
     "scan_from_array",
+    "scan_table",
+    "scan_text",
     "series_files",
+    "to_segment",
 ]

@@ -14,6 +14,8 @@ from monai.transforms import Orientation
 from PIL import Image
 
 from infnet_monai.errors import InputError
+from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES, VOLUME_SUFFIXES, file_source, volume_name
+from infnet_monai.scans.source import ScanSource
 
 __all__ = [
     "NIFTI_SUFFIXES",
@@ -27,36 +29,40 @@ __all__ = [
 ]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-NIFTI_SUFFIXES = (".nii.gz", ".nii")
-VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd")
 ITK_SUFFIXES = (*VOLUME_SUFFIXES[2:], ".dcm")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
 
 
-def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
+def load_scan(scan: str | Path | ScanSource, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
     """Read one scan, mask or picture as a volume.
 
     NIfTI is read by nibabel, NRRD, MetaImage and DICOM (a file, or a folder with one series) by ITK, PNG and JPEG by
     Pillow. A picture becomes a volume of one slice; its colours are averaged to grey, and 16-bit values are kept.
 
     Args:
-        path: File, or folder of a DICOM series.
+        scan: File, or folder of a DICOM series, or a scan whose header has been read, with what is accepted of it.
         axes: For pictures, where their rows and columns run to: ``"PL"`` (posterior, left) is upright as a
             radiologist sees it.
         series: For a folder with several DICOM series, the name (UID) of the one to read.
         mask: Whether the file holds label values: of a palette picture these are its indices, not its colours.
 
     Returns:
-        MetaTensor ``(1, X, Y, Z)``, float32, with the affine (mm, RAS+) in its metadata.
+        MetaTensor ``(1, X, Y, Z)``, float32, with the affine (mm, RAS+) in its metadata, and in ``meta["warnings"]``
+        what a user must know of the scan, a list of sentences.
 
     Raises:
-        InputError: The file is missing, of unknown type, damaged, not a volume, or has voxels that are not finite.
+        InputError: The file is missing, of unknown type, damaged, not a volume, refused for what its header says, or
+            has voxels that are not finite.
     """
-    path = Path(path)
+    source = scan if isinstance(scan, ScanSource) else ScanSource(Path(scan), Path(scan).name, series)
+    path, series = source.path, source.series
     if not path.exists():
         raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with prepare_data.")
+    if volume_name(path) and source.header.affine is None and not source.problems:
+        source = file_source(path, source.name)
+    source.check()
     reader = _choose_reader(path, series, mask)
     try:
         array, meta = reader.get_data(reader.read(str(path)))
@@ -69,6 +75,10 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "", mask: boo
     voxels = torch.from_numpy(np.require(array, dtype=np.float32, requirements="W"))
     volume: Any = MetaTensor.ensure_torch_and_prune_meta(voxels, meta)
     volume.meta["filename_or_obj"] = str(path)
+    volume.meta["warnings"] = list(source.warnings)
+    if source.header.affine is not None and not source.is_dicom:
+        volume.meta["original_affine"] = source.header.affine
+        volume.affine = torch.as_tensor(source.header.affine)
     return _as_volume(volume, axes) if path.name.lower().endswith(PICTURE_SUFFIXES) else _check_volume(volume, path)
 
 

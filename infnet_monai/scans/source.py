@@ -156,7 +156,9 @@ class ScanSource:
         """Raise an InputError where the scan is refused; the message names it and the way out."""
         if self.refusal:
             codes = [problem.code for problem in self.problems if problem.severity is Severity.REFUSED]
-            raise InputError(f"{self.title}: {self.refusal} To segment it all the same: --accept {','.join(codes)}")
+            refusal = self.refusal.rstrip(".")
+            way_out = f" To segment it all the same: --accept {','.join(codes)}" if "unreadable" not in codes else ""
+            raise InputError(f"{self.title}: {refusal}.{way_out}")
 
     @property
     def title(self) -> str:
