@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from infnet_monai import __version__
 from infnet_monai.cli.convert_weights import convert_weights
+from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
 from infnet_monai.errors import InputError, terminate_like_ctrl_c
 
@@ -47,4 +48,5 @@ def version() -> None:
 
 
 app.command()(segment)
+app.command()(scans)
 app.command()(convert_weights)

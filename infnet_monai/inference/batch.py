@@ -23,6 +23,7 @@ from infnet_monai.reporting.html_report import ScanReport
 from infnet_monai.reporting.overlay import ViewerSlice
 from infnet_monai.run_record import RunRecord, StageTimer
 from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.listing import to_segment
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import StageBusy
 
@@ -107,7 +108,7 @@ def segment_scans(
         InputError: There are no scans, or the folder cannot be written to.
     """
     output_dir, options = Path(output_dir), options or BatchOptions()
-    scans = find_scans(inputs, exclude=output_dir)
+    scans = _scans_to_segment(inputs, output_dir)
     for writer in options.writers():
         writer.check()
     _check_writable(output_dir)
@@ -119,6 +120,17 @@ def segment_scans(
     finally:  # after Ctrl-C, too, there are a table and a report of what is done
         batch.write_run([scan.name for scan in scans])
     return batch.result
+
+
+def _scans_to_segment(inputs: Sequence[str | Path], output_dir: Path) -> list[ScanSource]:
+    """Find the scans and those that will be listed as failed; what is no chest CT is named and left out."""
+    usable, skipped, refused = to_segment(find_scans(inputs, exclude=output_dir))
+    for scan in skipped:
+        logger.warning("%s: skipped: %s", scan.title, scan.skip_reason)
+    if not usable and not refused:
+        first = skipped[0]
+        raise InputError(f"{first.title}: {first.skip_reason}. None of {len(skipped)} looks like a chest CT")
+    return [*usable, *refused]
 
 
 def _check_writable(folder: Path) -> None:
@@ -169,6 +181,7 @@ class _Batch:
     def _add_one(self, scan: ScanSource, wait: bool) -> None:
         results = ScanResults(self.output_dir, scan, self.writers)
         try:
+            scan.check()
             made_by = self._made_by(scan)
             self.current = results, made_by
             with results.lock(wait):

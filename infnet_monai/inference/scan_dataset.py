@@ -10,6 +10,7 @@ from torch.utils.data import IterableDataset
 
 from infnet_monai.errors import InputError, find_input_error
 from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.listing import to_segment
 from infnet_monai.scans.source import ScanSource
 
 __all__ = ["SCAN_ROOT", "ScanDataset", "name_by_scan"]
@@ -33,7 +34,11 @@ class ScanDataset(IterableDataset):
     def __init__(self, data: Sequence[ScanSource | Mapping[str, str]], transform: Callable[[Mapping[str, Any]], Any]):
         super().__init__()
         given = [source for source in data if isinstance(source, ScanSource)]
-        self.data = [*given, *find_scans([item["image"] for item in data if not isinstance(item, ScanSource)])]
+        found = [*given, *find_scans([item["image"] for item in data if not isinstance(item, ScanSource)])]
+        usable, skipped, refused = to_segment(found)
+        for scan in skipped:
+            logger.warning("%s: skipped: %s", scan.title, scan.skip_reason)
+        self.data = [*usable, *refused]
         self.transform = transform
         self.failures: list[str] = []
 

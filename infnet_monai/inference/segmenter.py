@@ -20,6 +20,7 @@ from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.listing import to_segment
 from infnet_monai.scans.load import scan_from_array
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.transforms.load import LoadScand
@@ -181,11 +182,14 @@ def _check_device(device: str | torch.device) -> torch.device:
 def _as_item(scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:
     """What the bundle's preprocessing starts from."""
     if isinstance(scan, str | Path):
-        sources = find_scans([scan])
-        if len(sources) > 1:
+        usable, skipped, refused = to_segment(find_scans([scan]))
+        sources = [*usable, *refused] or skipped
+        if len(sources) > 1 and not skipped == sources:
             raise InputError(f"{scan}: holds {len(sources)} scans; give one of them, or use segment_scans for all")
         scan = sources[0]
     if isinstance(scan, ScanSource):
+        if scan.skip_reason:
+            raise InputError(f"{scan.title}: {scan.skip_reason}. To segment it all the same: --all")
         return {"image": scan}
     if isinstance(scan, SpatialImage):
         return {"image": scan_from_array(scan.get_fdata(dtype="float32"), scan.affine, scan.get_filename() or "image")}

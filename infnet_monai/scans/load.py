@@ -18,6 +18,7 @@ from PIL import Image
 from infnet_monai.errors import InputError
 from infnet_monai.scans.dicom_pixels import read_voxels
 from infnet_monai.scans.dicom_series import find_series
+from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES, VOLUME_SUFFIXES, file_source
 from infnet_monai.scans.source import ScanSource
 
 __all__ = [
@@ -32,8 +33,6 @@ __all__ = [
 ]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-NIFTI_SUFFIXES = (".nii.gz", ".nii")
-VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
@@ -121,10 +120,6 @@ def _with_header(source: ScanSource) -> ScanSource:
         return source
     if path.is_dir() or name.endswith(".dcm") or path.suffix[1:].isdigit() or not path.suffix:
         return find_series(path, source.series).accepting(("single-slice",) if path.is_file() else ())
-    try:
-        from infnet_monai.scans.nifti_header import file_source
-    except ImportError:
-        return source
     return file_source(path, source.name)
 
 

@@ -162,7 +162,8 @@ class ScanSource:
         if self.refusal:
             codes = [problem.code for problem in self.problems if problem.severity is Severity.REFUSED]
             refusal = self.refusal.rstrip(".")
-            raise InputError(f"{self.title}: {refusal}. To segment it all the same: --accept {','.join(codes)}")
+            way_out = f" To segment it all the same: --accept {','.join(codes)}" if "unreadable" not in codes else ""
+            raise InputError(f"{self.title}: {refusal}.{way_out}")
 
     @property
     def title(self) -> str:

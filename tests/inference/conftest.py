@@ -24,7 +24,7 @@ def segmenter(band_weights) -> Segmenter:
 
 @pytest.fixture(scope="session")
 def chest() -> Phantom:
-    return make_phantom(1, shape=(88, 72, 10), spacing_mm=(4.0, 4.0, 22.0))
+    return make_phantom(1, shape=(88, 72, 10), spacing_mm=(4.0, 4.0, 20.0))
 
 
 @pytest.fixture

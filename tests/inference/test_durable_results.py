@@ -44,7 +44,7 @@ def lesion_voxels(output, name="chest"):
 
 
 def recorded_voxels(output, name="chest"):
-    return round(ScanRecord.read(output / f"{name}.json").statistics.lesion_volume_ml / (4 * 4 * 22 / 1000))
+    return round(ScanRecord.read(output / f"{name}.json").statistics.lesion_volume_ml / (4 * 4 * 20 / 1000))
 
 
 def fail_at_lungs(monkeypatch):

@@ -1,0 +1,34 @@
+"""``infnet scans``: what there is in folders, and what ``infnet segment`` would do with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infnet_monai.files import atomic_write
+from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.listing import scan_table, scan_text
+
+__all__ = ["scans"]
+
+
+def scans(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Scans (NIfTI, NRRD, MetaImage), DICOM or other folders.")
+    ],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the table, with a row for each scan.")
+    ] = None,
+    all_scans: Annotated[
+        bool, typer.Option("--all", help="As for segment --all: count what does not look like a chest CT as well.")
+    ] = False,
+) -> None:
+    """List the scans in folders: which would be segmented, skipped or refused, and why."""
+    found = [source.accepting(everything=all_scans) for source in find_scans(inputs)]
+    print(scan_text(found))
+    if csv is not None:
+        with atomic_write(csv) as draft:
+            scan_table(found).to_csv(draft, index=False)
+        print(f"wrote {csv}")

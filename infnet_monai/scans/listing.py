@@ -1,0 +1,143 @@
+"""What there is among found scans: which are segmented, which are skipped or refused and why, as table and text."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES
+from infnet_monai.scans.source import ScanSource
+
+__all__ = ["scan_table", "scan_text", "to_segment"]
+
+USABLE, SKIPPED, REFUSED = "segmented", "skipped", "refused"
+NOT_ACCEPTABLE = "unreadable"
+COLUMNS = ["name", "path", "kind", "series_number", "description", "modality", "size", "spacing"]
+COLUMNS += ["state", "codes", "reason", "warnings"]
+TEXT_COLUMNS = ("name", "kind", "size", "spacing", "state")
+HEADINGS = ("scan", "kind", "voxels", "spacing (mm)", "state")
+WIDTH = 100
+LONGEST_NAME = 36
+
+
+def to_segment(
+    sources: Sequence[ScanSource], accept: Collection[str] = (), everything: bool = False
+) -> tuple[list[ScanSource], list[ScanSource], list[ScanSource]]:
+    """Part scans by what becomes of them.
+
+    Args:
+        sources: The scans, from :func:`infnet_monai.scans.find_scans`.
+        accept: Codes of problems to accept; ``"unreadable"`` cannot be.
+        everything: Segment, too, what does not look like a chest CT.
+
+    Returns:
+        The scans to segment, with their accepted problems as warnings; those to skip (``skip_reason``); and those that
+        are refused (``refusal``). A scan that is to be skipped is not refused as well: nobody asked for it.
+    """
+    codes = set(accept) - {NOT_ACCEPTABLE}
+    parts: dict[str, list[ScanSource]] = {USABLE: [], SKIPPED: [], REFUSED: []}
+    for source in sources:
+        accepted = source.accepting(codes, everything)
+        parts[_state(accepted)].append(accepted)
+    return parts[USABLE], parts[SKIPPED], parts[REFUSED]
+
+
+def scan_table(sources: Sequence[ScanSource]) -> pd.DataFrame:
+    """Return a table with a row for each scan; names and descriptions are without control characters.
+
+    Args:
+        sources: The scans, with what is accepted turned into warnings.
+
+    Returns:
+        Columns: ``name``, ``path``, ``kind``, ``series_number``, ``description``, ``modality``, ``size`` (voxels),
+        ``spacing`` (mm), ``state`` (``segmented``, ``skipped`` or ``refused``), ``codes`` of all problems, ``reason``
+        for which it is skipped or refused, and ``warnings``.
+    """
+    return pd.DataFrame([_row(source) for source in sources], columns=COLUMNS)
+
+
+def scan_text(sources: Sequence[ScanSource]) -> str:
+    """Return the scans as lines of text: one for each, what is to be said of it below, and the totals.
+
+    Args:
+        sources: The scans, with what is accepted turned into warnings.
+
+    Returns:
+        Text of about 100 columns; long names lose their beginning, which the table keeps.
+    """
+    table = scan_table(sources)
+    cells = [HEADINGS, *zip(*(table[column] for column in TEXT_COLUMNS), strict=True)]
+    cells = [(_shortened(name), *others) for name, *others in cells]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    text = [lines[0]]
+    for line, row in zip(lines[1:], table.to_dict("records"), strict=True):
+        text.append(line)
+        for remark in _remarks(row):
+            text += textwrap.wrap(remark, WIDTH, initial_indent="    ", subsequent_indent="      ")
+    return "\n".join([*text, "", _totals(table)])
+
+
+def _state(source: ScanSource) -> str:
+    if source.skip_reason:
+        return SKIPPED
+    return REFUSED if source.refusal else USABLE
+
+
+def _row(source: ScanSource) -> dict[str, Any]:
+    header, state = source.header, _state(source)
+    return {
+        "name": _printable(source.name),
+        "path": _printable(str(source.path)),
+        "kind": _kind(source),
+        "series_number": "" if header.series_number is None else str(header.series_number),
+        "description": _printable(header.series_description),
+        "modality": _printable(header.modality),
+        "size": " x ".join(map(str, header.shape or ())),
+        "spacing": " x ".join(f"{size:.4g}" for size in header.spacing_mm or ()),
+        "state": state,
+        "codes": ",".join(problem.code for problem in source.problems),
+        "reason": _printable({SKIPPED: source.skip_reason, REFUSED: source.refusal, USABLE: ""}[state]),
+        "warnings": _printable("; ".join(source.warnings)),
+    }
+
+
+def _kind(source: ScanSource) -> str:
+    name = source.path.name.lower()
+    if source.is_dicom or name.endswith(".dcm"):
+        return "DICOM"
+    if name.endswith(NIFTI_SUFFIXES):
+        return "NIfTI"
+    kinds = {".nrrd": "NRRD", ".nhdr": "NRRD", ".mha": "MetaImage", ".mhd": "MetaImage"}
+    return kinds.get(source.path.suffix.lower(), "-")
+
+
+def _printable(text: str) -> str:
+    """Replace what could steer a terminal or break a line, and what cannot be encoded; foreign files hold anything."""
+    return "".join(" " if unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029" else sign for sign in text)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"...{name[3 - LONGEST_NAME :]}"
+
+
+def _remarks(row: Mapping[Hashable, Any]) -> Iterator[str]:
+    if row["series_number"] or row["description"]:
+        yield f"series {row['series_number']} {row['description']}".strip()
+    if row["reason"]:
+        yield f"{row['state']}: {row['reason']}"
+    if row["warnings"]:
+        yield f"warning: {row['warnings']}"
+
+
+def _totals(table: pd.DataFrame) -> str:
+    counts = table["state"].value_counts()
+    warned = int(((table["state"] == USABLE) & (table["warnings"] != "")).sum())
+    return (
+        f"{len(table)} found: {counts.get(USABLE, 0)} would be segmented ({warned} with warnings), "
+        f"{counts.get(SKIPPED, 0)} skipped, {counts.get(REFUSED, 0)} refused"
+    )
