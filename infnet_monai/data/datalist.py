@@ -27,7 +27,7 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
     Raises:
         InputError: The folder or its ``dataset.json`` is missing or unreadable.
     """
-    folder = Path(dataset_dir).expanduser()
+    folder = Path(str(dataset_dir)).expanduser()  # the command line of bundles turns 2020 into a number
     if not folder.is_dir():
         raise InputError(f"dataset_dir {folder}: no such folder; give one that {PREPARE_COMMAND} has prepared")
     path = folder / DATALIST_NAME
@@ -63,7 +63,7 @@ def load_datalist(dataset_dir: str | Path, section: str) -> list[dict[str, Any]]
         InputError: No such data set or section, or a file that it lists does not exist.
     """
     datalist = read_datalist(dataset_dir)
-    path = Path(dataset_dir).expanduser().resolve() / DATALIST_NAME
+    path = Path(str(dataset_dir)).expanduser().resolve() / DATALIST_NAME
     items = datalist.get(section)
     if not isinstance(items, list) or not items:
         filled = ", ".join(key for key in SECTIONS if datalist.get(key)) or "none"

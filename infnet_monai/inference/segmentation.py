@@ -93,7 +93,7 @@ def read_segmentation(scan: ScanSource, mask: str | Path, lungs: str | Path, int
     Raises:
         InputError: One of the files cannot be read.
     """
-    image, lesion_volume, lung_volume = load_scan(scan.path, series=scan.series), load_scan(mask), load_scan(lungs)
+    image, lesion_volume, lung_volume = load_scan(scan), load_scan(mask), load_scan(lungs)
     return Segmentation(
         mask=lesion_volume[0].numpy().astype(np.uint8),
         lungs=lung_volume[0].numpy().astype(np.uint8),

@@ -14,6 +14,7 @@ from monai.transforms import Orientation
 from PIL import Image
 
 from infnet_monai.errors import InputError
+from infnet_monai.scans.source import ScanSource
 
 __all__ = [
     "NIFTI_SUFFIXES",
@@ -35,14 +36,15 @@ SLICE_AXES = "PLS"
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
 
 
-def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
+def load_scan(path: str | Path | ScanSource, axes: str = UPRIGHT, series: str = "", mask: bool = False) -> MetaTensor:
     """Read one scan, mask or picture as a volume.
 
     NIfTI is read by nibabel, NRRD, MetaImage and DICOM (a file, or a folder with one series) by ITK, PNG and JPEG by
     Pillow. A picture becomes a volume of one slice; its colours are averaged to grey, and 16-bit values are kept.
 
     Args:
-        path: File, or folder of a DICOM series.
+        path: File, folder of a DICOM series, or a scan that was found; the warnings about it are noted in
+            ``meta["warnings"]``.
         axes: For pictures, where their rows and columns run to: ``"PL"`` (posterior, left) is upright as a
             radiologist sees it.
         series: For a folder with several DICOM series, the name (UID) of the one to read.
@@ -54,6 +56,11 @@ def load_scan(path: str | Path, axes: str = UPRIGHT, series: str = "", mask: boo
     Raises:
         InputError: The file is missing, of unknown type, damaged, not a volume, or has voxels that are not finite.
     """
+    if isinstance(path, ScanSource):
+        path.check()
+        found = load_scan(path.path, axes, path.series, mask)
+        found.meta["warnings"] = list(path.warnings)
+        return found
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with prepare_data.")
