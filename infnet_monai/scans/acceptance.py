@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from infnet_monai.errors import InputError
+from infnet_monai.scans.find import find_scans
+from infnet_monai.scans.load import PICTURE_SUFFIXES
 from infnet_monai.scans.source import PROBLEM_CODES, UNACCEPTABLE_CODES, Problem, ScanSource, Severity
 
-__all__ = ["Acceptance", "ScanSkipped"]
+__all__ = ["Acceptance", "ScanSkipped", "named_scan"]
 
 
 class ScanSkipped(InputError):
@@ -87,3 +91,26 @@ class Acceptance:
     def as_dict(self) -> dict[str, object]:
         """Return the content for JSON."""
         return {"accept": list(self.codes), "all_scans": self.all_scans}
+
+
+def named_scan(path: str | Path, codes: Collection[str] = ()) -> ScanSource | Path:
+    """Return a scan that a user has named as one, which is therefore never skipped.
+
+    Args:
+        path: File of a volume or picture, or folder of a DICOM series.
+        codes: Codes of problems that are accepted; all of :data:`infnet_monai.scans.source.PROBLEM_CODES` for a scan
+            that is in use already.
+
+    Returns:
+        The scan, refused where a problem says so; a picture as its path, since it has no headers.
+
+    Raises:
+        InputError: There is no such file, or the folder holds several scans.
+    """
+    path = Path(path)
+    if path.name.lower().endswith(PICTURE_SUFFIXES):
+        return path
+    scans = [scan.accepting(codes, everything=True) for scan in find_scans([path])]
+    if len(scans) > 1:
+        raise InputError(f"{path}: holds {len(scans)} scans; give one of them")
+    return scans[0]
