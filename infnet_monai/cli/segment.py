@@ -94,7 +94,10 @@ def _print_result(result: BatchResult, output: Path) -> None:
     if result.kept:
         print(f"{len(result.kept)} finished before and kept; --overwrite segments them again")
     if result.skipped:
-        print(f"{len(result.skipped)} skipped, not taken for a chest CT ({_first(result.skipped)}); --all segments all")
+        names = _first(result.skipped)
+        print(
+            f"{len(result.skipped)} skipped, not taken for a chest CT ({names}), see statistics.csv; --all segments all"
+        )
     print(f"Masks, statistics and pictures of {len(result.records)} scans: {output}")
     for path in result.files:
         print(f"wrote {path}")

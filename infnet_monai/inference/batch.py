@@ -183,7 +183,7 @@ class _Batch:
         except StageBusy:
             raise
         except ScanSkipped as error:
-            logger.warning("%s", error)
+            logger.info("%s", error)
             self.result.skipped[found.name] = error.reason
         except Exception as error:
             message = _describe(error, found)

@@ -18,7 +18,7 @@ __all__ = ["NO_LUNGS", "LogWarningsd", "scan_warnings"]
 logger = logging.getLogger(__name__)
 
 NO_LUNGS = Problem(
-    "no-lungs", "no lungs found: not a chest CT, or one of which the lung finder makes nothing", Severity.SKIPPED
+    "no-lungs", "no lungs found: not a chest CT, or the lungs are cut off or too dense to be seen", Severity.SKIPPED
 )
 WITHOUT_LUNGS = "no lungs were found; the whole slices were segmented"
 

@@ -35,7 +35,8 @@ class Acceptance:
     """Which problems of scans are accepted, so that they become warnings.
 
     Attributes:
-        codes: Codes of :data:`infnet_monai.scans.source.PROBLEM_CODES`; also one text with commas between them.
+        codes: Codes of :data:`infnet_monai.scans.source.PROBLEM_CODES`; also one text with commas
+            between them, as command lines give it.
         all_scans: Accept, too, what does not look like a chest CT.
 
     Raises:
@@ -50,7 +51,7 @@ class Acceptance:
     all_scans: bool = False
 
     def __post_init__(self) -> None:
-        given = self.codes.split(",") if isinstance(self.codes, str) else self.codes
+        given = self.codes.strip("[]()").split(",") if isinstance(self.codes, str) else self.codes
         if not isinstance(given, list | tuple):
             raise InputError(f"accept {given!r} cannot be used; give codes of problems, e.g. missing-slices")
         codes = tuple(str(code).strip() for code in given if str(code).strip())

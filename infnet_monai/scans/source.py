@@ -176,10 +176,11 @@ class ScanSource:
         return replace(self, problems=tuple(accepted(problem) for problem in self.problems))
 
     def check(self) -> None:
-        """Raise an InputError where the scan is refused; the message names it and the way out."""
+        """Raise an InputError where the scan is refused; the message names it and the way out, if there is one."""
         if self.refusal:
             codes = [problem.code for problem in self.problems if problem.severity is Severity.REFUSED]
-            raise InputError(f"{self.title}: {self.refusal} To segment it all the same: --accept {','.join(codes)}")
+            remedy = f" To segment it all the same: --accept {','.join(codes)}"
+            raise InputError(f"{self.title}: {self.refusal}{'' if UNACCEPTABLE_CODES & set(codes) else remedy}")
 
     @property
     def title(self) -> str:

@@ -71,7 +71,7 @@ def test_segment_counts_skipped_scans_and_lists_warnings(bundle, scans, tmp_path
     arguments = ["segment", str(scans), "-o", str(tmp_path / "out"), "--bundle", str(bundle), "--no-report"]
     done = runner.invoke(app, arguments)
     assert done.exit_code == 0
-    assert "1 skipped, not taken for a chest CT (leg); --all segments all" in done.stdout
+    assert "1 skipped, not taken for a chest CT (leg), see statistics.csv; --all segments all" in done.stdout
     assert "warnings" not in done.stderr
     done = runner.invoke(app, [*arguments, "--all"])
     assert done.exit_code == 0
