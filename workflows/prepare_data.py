@@ -2,6 +2,7 @@
 
 python workflows/prepare_data.py DATA                                    draw 20 % of the cases for validation
 python workflows/prepare_data.py DATA --validation case_9 --test case_3,case_4
+python workflows/prepare_data.py DATA --group-by '(p[0-9]+)_'               keep the scans of a patient together
 python workflows/prepare_data.py DATA --output FOLDER                     leave the data's own folder untouched
 """
 
@@ -29,6 +30,17 @@ def prepare_data(
     lesion_labels: Annotated[str | None, typer.Option(help="Label values that are lesion, e.g. 1,2.")] = None,
     axes: Annotated[str | None, typer.Option(help="Where rows and columns of pictures run to: PL is upright.")] = None,
     intensity: Annotated[str, typer.Option(help="auto, hu, grey or unit; train with the same --intensity.")] = "auto",
+    accept: Annotated[
+        str, typer.Option(metavar="CODE,CODE", help="Problems of scans to accept, e.g. no-orientation.")
+    ] = "",
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="Keep the scans of a patient in one section and fold: FILE.csv:COLUMN, a regular expression on the "
+            "case's name with one group such as '(p[0-9]+)_', or PatientID for DICOM.",
+        ),
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out cases that cannot be used.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another dataset.json.")] = False,
 ) -> None:
@@ -50,6 +62,8 @@ def prepare_data(
             lesion_labels=_integers(lesion_labels) if lesion_labels else None,
             axes=axes,
             intensity=intensity,
+            accept=accept,
+            group_by=group_by,
             skip_bad=skip_bad,
             overwrite=overwrite,
         )

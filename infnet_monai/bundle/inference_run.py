@@ -24,14 +24,14 @@ def start_inference(bundle_root: str | Path, scans: ScanDataset, output_dir: str
     Raises:
         InputError: A mask is there already.
     """
-    masks = [Path(output_dir) / f"{scan.name}_infection.nii.gz" for scan in scans.data]
+    masks = [Path(str(output_dir)) / f"{scan.name}_infection.nii.gz" for scan in scans.data]
     if existing := [mask for mask in masks if mask.exists()]:
         raise InputError(f"{existing[0]} is there already ({len(existing)} in all): move it or give another output_dir")
     logger.info("Segmenting %d scans with %s.", len(masks), Path(bundle_root).resolve().name)
 
 
 def finish_inference(scans: ScanDataset, output_dir: str | Path) -> None:
-    """Say where the masks are stored; with scans that could not be used the run ends with an error.
+    """Say where the masks are stored, and what was skipped; with scans that failed the run ends with an error.
 
     Args:
         scans: What was segmented.
@@ -40,7 +40,12 @@ def finish_inference(scans: ScanDataset, output_dir: str | Path) -> None:
     Raises:
         InputError: There were such scans.
     """
-    logger.info("%d masks (NAME_infection.nii.gz): %s", len(scans.data) - len(scans.failures), output_dir)
+    done = len(scans.data) - len(scans.failures) - len(scans.skipped)
+    logger.info("%d masks (NAME_infection.nii.gz): %s", done, output_dir)
+    if scans.warned:
+        logger.warning("%d scans with warnings, see above: %s", len(scans.warned), ", ".join(scans.warned))
+    if scans.skipped:
+        logger.warning("%d of %d scans skipped:\n%s", len(scans.skipped), len(scans.data), "\n".join(scans.skipped))
     if scans.failures:
         raise InputError(
             f"{len(scans.failures)} of {len(scans.data)} scans could not be used:\n" + "\n".join(scans.failures)

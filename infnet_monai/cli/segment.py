@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +12,13 @@ import typer
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
+from infnet_monai.errors import InputError
 from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
 from infnet_monai.inference.result_writers import optional_outputs
 
 __all__ = ["segment"]
+
+SHOWN = 5
 
 
 def with_output_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -53,6 +56,10 @@ def segment(
     intensity: Annotated[
         str, typer.Option(help="What the intensities are: auto, hu, grey (0-255) or unit (0-1).")
     ] = "auto",
+    accept: Annotated[
+        str, typer.Option(metavar="CODE,CODE", help="Problems of scans to accept, e.g. missing-slices,no-lungs.")
+    ] = "",
+    all_scans: Annotated[bool, typer.Option("--all", help="Segment, too, what does not look like a chest CT.")] = False,
     lung_crop: Annotated[bool, typer.Option(help="Find the lungs and look only there.")] = True,
     flips: Annotated[
         bool, typer.Option("--flips", help="Test-time augmentation: average with the mirrored slices; twice the time.")
@@ -64,11 +71,16 @@ def segment(
     """Segment lung infection in scans: masks, statistics, pictures."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
     options = BatchOptions([name for name, wanted in outputs.items() if wanted], report, overwrite)
-    segmenter = Segmenter(
-        bundle, device, weights, threshold=threshold, intensity=intensity, lung_crop=lung_crop, flips=flips
-    )
+    choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
+    segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
     with logging_redirect_tqdm():
         result = segment_scans(inputs, output, segmenter, options)
+    if result.skipped and not result.records and not result.failures:
+        name, reason = next(iter(result.skipped.items()))
+        raise InputError(
+            f"none of {len(result.skipped)} scans is taken for a chest CT ({name}: {reason}); "
+            "--all segments them all the same"
+        )
     _print_result(result, output)
     if result.failures:
         raise typer.Exit(1)
@@ -79,12 +91,32 @@ def _print_result(result: BatchResult, output: Path) -> None:
         percent = record.statistics.lesion_percent_of_lung
         of_lung = f", {percent:.1f} % of the lungs" if percent is not None else ""
         print(f"{name}: lesion {record.statistics.lesion_volume_ml:.1f} ml{of_lung}")
+    if result.kept:
+        print(f"{len(result.kept)} finished before and kept; --overwrite segments them again")
     if result.skipped:
-        print(f"{len(result.skipped)} finished before and skipped; --overwrite segments them again")
+        names = _first(result.skipped)
+        print(
+            f"{len(result.skipped)} skipped, not taken for a chest CT ({names}), see statistics.csv; --all segments all"
+        )
     print(f"Masks, statistics and pictures of {len(result.records)} scans: {output}")
     for path in result.files:
         print(f"wrote {path}")
+    _print_warnings({name: record.warnings for name, record in result.records.items() if record.warnings})
     if result.failures:
         typer.echo(f"{len(result.failures)} scans failed:", err=True)
         for line in result.failures.values():
             typer.echo(f"  {line}", err=True)
+
+
+def _print_warnings(warnings: Mapping[str, Sequence[str]]) -> None:
+    if warnings:
+        typer.echo(f"{len(warnings)} scans with warnings:", err=True)
+        for name in list(warnings)[:SHOWN]:
+            typer.echo(f"  {name}: {'; '.join(warnings[name])}", err=True)
+        if len(warnings) > SHOWN:
+            typer.echo(f"  and {len(warnings) - SHOWN} more, see statistics.csv", err=True)
+
+
+def _first(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:SHOWN]) + (", ..." if len(listed) > SHOWN else "")

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.files import atomic_write
 from infnet_monai.metrics import CLINICAL_THRESHOLD
+from infnet_monai.scans.acceptance import named_scan
 from infnet_monai.scans.load import UPRIGHT, load_upright
+from infnet_monai.scans.source import PROBLEM_CODES
 from infnet_monai.transforms.window import lung_window
 
 __all__ = ["EXAMPLES_DIR", "Example", "ExampleMasks", "load_example"]
@@ -61,7 +63,7 @@ class ExampleMasks:
                 continue
             k = int(reference.sum(axis=(0, 1)).argmax())
             meta = item["image"].meta
-            scan = load_upright(meta["filename_or_obj"], source.get("axes", UPRIGHT))
+            scan = load_upright(named_scan(meta["filename_or_obj"], PROBLEM_CODES), source.get("axes", UPRIGHT))
             image = lung_window(scan, meta["intensity"])[0, ..., k].numpy()
             case = case_of(meta)
             with atomic_write(self.folder / f"{case}.npz") as draft:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,15 @@ def foldable_items(dataset_dir: str | Path) -> list[dict[str, Any]]:
 
 
 def deal_folds(items: Sequence[Any], folds: int, seed: int = FOLD_SEED) -> list[list[Any]]:
-    """Deal items into parts whose sizes differ by one at most.
+    """Deal items into parts whose sizes differ by one at most; items of one ``group`` stay together.
+
+    Groups are dealt by size, the largest first, each to the part that is smallest.
 
     MONAI's ``partition_dataset`` shuffles by another generator. It would give other parts than those that published
     results were computed with, so the dealing stays as it is.
 
     Args:
-        items: Items of a data set.
+        items: Items of a data set; those that are mappings may name their ``group``, e.g. the patient.
         folds: Number of parts.
         seed: Seed of the shuffling.
 
@@ -45,7 +47,7 @@ def deal_folds(items: Sequence[Any], folds: int, seed: int = FOLD_SEED) -> list[
         The parts, each in the order of ``items``.
 
     Raises:
-        InputError: There are fewer than two parts, or fewer items than parts.
+        InputError: There are fewer than two parts, or fewer items or groups than parts.
 
     Example:
         >>> deal_folds("abcde", 2)
@@ -53,9 +55,23 @@ def deal_folds(items: Sequence[Any], folds: int, seed: int = FOLD_SEED) -> list[
     """
     if not 2 <= folds <= len(items):
         raise InputError(f"folds {folds}: expected 2 to {len(items)}, the number of items in training and validation")
-    order = list(range(len(items)))
-    random.Random(seed).shuffle(order)
-    return [[items[k] for k in sorted(order[part::folds])] for part in range(folds)]
+    groups = _groups(items)
+    if folds > len(groups):
+        raise InputError(f"folds {folds}: expected 2 to {len(groups)}, the number of groups (patients) of the items")
+    random.Random(seed).shuffle(groups)
+    parts: list[list[int]] = [[] for _ in range(folds)]
+    for group in sorted(groups, key=len, reverse=True):
+        min(parts, key=len).extend(group)
+    return [[items[k] for k in sorted(part)] for part in parts]
+
+
+def _groups(items: Sequence[Any]) -> list[list[int]]:
+    """Return the positions of the items of each group; an item that names none is a group of its own."""
+    groups: dict[Any, list[int]] = {}
+    for k, item in enumerate(items):
+        group = item.get("group") if isinstance(item, Mapping) else None
+        groups.setdefault(k if group is None else str(group), []).append(k)
+    return list(groups.values())
 
 
 def fold_dir(output_dir: str | Path, fold: int) -> Path:

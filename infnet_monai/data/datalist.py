@@ -27,7 +27,7 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
     Raises:
         InputError: The folder or its ``dataset.json`` is missing or unreadable.
     """
-    folder = Path(dataset_dir).expanduser()
+    folder = Path(str(dataset_dir)).expanduser()  # the command line of bundles turns 2020 into a number
     if not folder.is_dir():
         raise InputError(f"dataset_dir {folder}: no such folder; give one that {PREPARE_COMMAND} has prepared")
     path = folder / DATALIST_NAME
@@ -56,14 +56,15 @@ def load_datalist(dataset_dir: str | Path, section: str) -> list[dict[str, Any]]
         One dictionary a case: ``image``, ``label`` and, where the data set has them, ``edge`` and ``lung`` as absolute
         paths; ``case``, the case's name where it is not that of its image's file; ``axes``, where the rows and columns
         of a plain picture run to (absent: ``PL``, rows towards the back, columns towards the patient's left);
-        ``lesion_labels`` and ``background_labels``, the label values that count as lesion and those that are legal
-        beside 0 but do not.
+        ``group``, e.g. the patient, whose cases stay together; ``accept``, codes of problems of the files that were
+        accepted; ``lesion_labels`` and ``background_labels``, the label values that count as lesion and those that are
+        legal beside 0 but do not.
 
     Raises:
         InputError: No such data set or section, or a file that it lists does not exist.
     """
     datalist = read_datalist(dataset_dir)
-    path = Path(dataset_dir).expanduser().resolve() / DATALIST_NAME
+    path = Path(str(dataset_dir)).expanduser().resolve() / DATALIST_NAME
     items = datalist.get(section)
     if not isinstance(items, list) or not items:
         filled = ", ".join(key for key in SECTIONS if datalist.get(key)) or "none"

@@ -15,7 +15,9 @@ from torch.utils.tensorboard import SummaryWriter
 from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.files import atomic_write
 from infnet_monai.reporting.contact_sheet import SlicePicture, choose_slices, draw_contact_sheet
+from infnet_monai.scans.acceptance import named_scan
 from infnet_monai.scans.load import UPRIGHT, load_upright
+from infnet_monai.scans.source import PROBLEM_CODES
 from infnet_monai.transforms import lung_window
 
 __all__ = ["ValidationPreview"]
@@ -59,7 +61,7 @@ class ValidationPreview:
 def _tiles(output: Mapping[str, Any], axes: str, count: int) -> list[SlicePicture]:
     """Cut the slices with most lesion, in their order, out of the scan on disk and the output's masks."""
     meta = output["image"].meta
-    scan = load_upright(meta["filename_or_obj"], axes)
+    scan = load_upright(named_scan(meta["filename_or_obj"], PROBLEM_CODES), axes)
     image = lung_window(scan, meta["intensity"])[0].numpy()
     reference = output["label"][0].cpu().numpy()
     prediction = output["pred"][0].cpu().numpy() >= 0.5

@@ -6,6 +6,7 @@ from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, Prepar
 from infnet_monai.inference.optimize import load_network
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import RESULT_WRITERS, ResultWriter
+from infnet_monai.inference.scan_checks import LogWarningsd
 from infnet_monai.inference.scan_dataset import SCAN_ROOT, ScanDataset, name_by_scan
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter, segment
@@ -21,6 +22,7 @@ __all__ = [
     "FlipInferer",
     "GridWriter",
     "LesionStatistics",
+    "LogWarningsd",
     "MadeBy",
     "PreparedInferer",
     "ResultWriter",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from infnet_monai.errors import InputError
 from infnet_monai.inference.batch_files import RunFiles
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import REPORT, ResultWriter, optional_outputs, wanted_writers
+from infnet_monai.inference.scan_checks import NO_LUNGS
 from infnet_monai.inference.scan_pictures import render_scan
 from infnet_monai.inference.scan_results import ScanResults, naming_output
 from infnet_monai.inference.segmentation import Segmentation
@@ -22,8 +24,7 @@ from infnet_monai.inference.segmenter import Segmenter
 from infnet_monai.reporting.html_report import ScanReport
 from infnet_monai.reporting.overlay import ViewerSlice
 from infnet_monai.run_record import RunRecord, StageTimer
-from infnet_monai.scans.find import find_scans
-from infnet_monai.scans.listing import to_segment
+from infnet_monai.scans.acceptance import ScanSkipped
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import StageBusy
 
@@ -73,13 +74,15 @@ class BatchResult:
 
     Attributes:
         records: Facts and statistics of each scan that has results, by name.
-        skipped: Names of those that were finished before, by an earlier run or another process.
-        failures: One line for each scan without results, by name.
+        kept: Names of those that were finished before, by an earlier run or another process.
+        skipped: Why a scan is not taken for a chest CT and has no results, by name.
+        failures: One line for each scan that could not be segmented, by name.
         files: Table, report and record of the run.
     """
 
     records: dict[str, ScanRecord] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
@@ -92,8 +95,9 @@ def segment_scans(
 ) -> BatchResult:
     """Segment scans one after the other; the files of each appear together as soon as it is done.
 
-    A scan that cannot be used does not end the run, and finished scans are skipped. Several processes may share a
-    folder: each scan is done by one of them.
+    A scan that cannot be used does not end the run, and finished scans are kept. One that is not taken for a chest CT
+    is skipped, unless the segmenter's ``accept`` or ``all_scans`` asks for it. Several processes may share a folder:
+    each scan is done by one of them, also where they overwrite earlier results.
 
     Args:
         inputs: Files, folders of DICOM series, and folders with scans at any depth.
@@ -105,14 +109,14 @@ def segment_scans(
         What became of each scan.
 
     Raises:
-        InputError: There are no scans, or the folder cannot be written to.
+        InputError: There are no scans, a file that is asked for cannot be written by this installation, or the folder
+            cannot be written to.
     """
     output_dir, options = Path(output_dir), options or BatchOptions()
     scans = _scans_to_segment(inputs, output_dir)
     for writer in options.writers():
         writer.check()
-    _check_writable(output_dir)
-    batch = _Batch(output_dir, segmenter, options)
+    batch = _Batch(output_dir, segmenter, options, started=_probe(output_dir))
     try:
         with tqdm(total=len(scans), desc="Scans", unit="scan", disable=not options.progress) as bar:
             for _ in batch.add(scans):
@@ -122,29 +126,22 @@ def segment_scans(
     return batch.result
 
 
-def _scans_to_segment(inputs: Sequence[str | Path], output_dir: Path) -> list[ScanSource]:
-    """Find the scans and those that will be listed as failed; what is no chest CT is named and left out."""
-    usable, skipped, refused = to_segment(find_scans(inputs, exclude=output_dir))
-    for scan in skipped:
-        logger.warning("%s: skipped: %s", scan.title, scan.skip_reason)
-    if not usable and not refused:
-        first = skipped[0]
-        raise InputError(f"{first.title}: {first.skip_reason}. None of {len(skipped)} looks like a chest CT")
-    return [*usable, *refused]
-
-
-def _check_writable(folder: Path) -> None:
+def _probe(folder: Path) -> float:
+    """Make sure that a folder can be written to; return the time by the clock of its file system."""
     with naming_output(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"0")
+            probe.flush()
+            return os.fstat(probe.fileno()).st_mtime
 
 
 class _Batch:
     """State of a run."""
 
-    def __init__(self, output_dir: Path, segmenter: Segmenter, options: BatchOptions):
+    def __init__(self, output_dir: Path, segmenter: Segmenter, options: BatchOptions, started: float):
         self.output_dir, self.segmenter, self.options = output_dir, segmenter, options
+        self.acceptance, self.started = segmenter.acceptance, started
         self.writers = options.writers()
         self.result = BatchResult()
         self.reports: dict[str, ScanReport] = {}
@@ -155,7 +152,7 @@ class _Batch:
             bundle=segmenter.name,
             bundle_version=segmenter.version,
             settings=segmenter.settings.as_dict(),
-            options=options.as_dict(),
+            options={**options.as_dict(), **self.acceptance.as_dict()},
         )
 
     def add(self, scans: Sequence[ScanSource]) -> Iterator[ScanSource]:
@@ -178,35 +175,49 @@ class _Batch:
             self._add_one(scan, wait=True)
             yield scan
 
-    def _add_one(self, scan: ScanSource, wait: bool) -> None:
-        results = ScanResults(self.output_dir, scan, self.writers)
+    def _add_one(self, found: ScanSource, wait: bool) -> None:
         try:
-            scan.check()
-            made_by = self._made_by(scan)
-            self.current = results, made_by
-            with results.lock(wait):
-                record = None if self.options.overwrite else results.read_finished(made_by)
-                if record is None:
-                    record, segmentation = self._segment(scan, results, made_by)
-                else:
-                    self.result.skipped.append(scan.name)
-                    segmentation = results.read(record) if self.options.report else None
-            if segmentation is not None:
-                self._add_report(results, record, segmentation)
-            self.result.records[scan.name] = record
+            scan = self.acceptance.admit(found)
+            self._add_admitted(scan, self._made_by(scan, self.acceptance.accepted_codes(found)), wait)
         except StageBusy:
             raise
+        except ScanSkipped as error:
+            logger.info("%s", error)
+            self.result.skipped[found.name] = error.reason
         except Exception as error:
-            message = _describe(error, scan)
+            message = _describe(error, found)
             logger.error("%s", message)
             logger.debug("Traceback of the failure", exc_info=True)
-            self.result.failures[scan.name] = message
-            self.reports[scan.name] = ScanReport(scan.name, "failed", message)
+            self.result.failures[found.name] = message
+            self.reports[found.name] = ScanReport(found.name, "failed", message)
         self.current = None
 
-    def _made_by(self, scan: ScanSource) -> MadeBy:
-        segmenter = self.segmenter
-        return MadeBy(scan.identity(), segmenter.name, segmenter.version, self.run.weights_sha256, segmenter.settings)
+    def _add_admitted(self, scan: ScanSource, made_by: MadeBy, wait: bool) -> None:
+        results = ScanResults(self.output_dir, scan, self.writers)
+        self.current = results, made_by
+        with results.lock(wait):
+            record = self._read_finished(results, made_by)
+            if record is None:
+                record, segmentation = self._segment(scan, results, made_by)
+            else:
+                self.result.kept.append(scan.name)
+                segmentation = results.read(record) if self.options.report else None
+        if segmentation is not None:
+            self._add_report(results, record, segmentation)
+        self.result.records[scan.name] = record
+
+    def _read_finished(self, results: ScanResults, made_by: MadeBy) -> ScanRecord | None:
+        """Return the record of results that are kept; with ``overwrite`` those that came into being during this run."""
+        if self.options.overwrite:
+            return results.read_newer(made_by, self.started)
+        record = results.read_finished(made_by)
+        if record is not None and record.status == "no lungs" and not self.acceptance.accepts(NO_LUNGS):
+            raise ScanSkipped(results.scan.title, NO_LUNGS.message)
+        return record
+
+    def _made_by(self, scan: ScanSource, accepted: tuple[str, ...]) -> MadeBy:
+        one, weights = self.segmenter, self.run.weights_sha256
+        return MadeBy(scan.identity(), one.name, one.version, weights, one.settings, accepted)
 
     def _segment(
         self, scan: ScanSource, results: ScanResults, made_by: MadeBy
@@ -240,7 +251,7 @@ class _Batch:
         return ScanReport(
             name=record.scan,
             status=record.status,
-            message=record.message,
+            warnings=record.warnings,
             statistics=record.statistics.as_dict(),
             slices=slices,
             files=[path.relative_to(self.output_dir).as_posix() for path in results.files()],
@@ -253,14 +264,15 @@ class _Batch:
             names: Names of the scans in their order.
         """
         self._take_interrupted()
-        records, failures = self.result.records, self.result.failures
-        states = dict.fromkeys(failures, "failed") | dict.fromkeys(records, "done")
-        self.run.facts["scans"] = {name: states.get(name, "not reached") for name in names}
-        self.run.facts["failures"] = failures
+        result = self.result
+        result.records = {name: result.records[name] for name in names if name in result.records}
+        result.skipped = {name: result.skipped[name] for name in names if name in result.skipped}
+        result.failures = {name: result.failures[name] for name in names if name in result.failures}
         reports = [self.reports[name] for name in names if name in self.reports] if self.options.report else None
-        done = [records[name] for name in names if name in records]
         with naming_output(self.output_dir):
-            self.result.files = RunFiles(self.output_dir).write(self.run, done, failures, reports)
+            result.files = RunFiles(self.output_dir).write(
+                self.run, names, list(result.records.values()), result.failures, result.skipped, reports
+            )
 
     def _take_interrupted(self) -> None:
         """Take the results of a scan that was finished when the run was interrupted, but not yet noted."""

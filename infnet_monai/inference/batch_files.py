@@ -34,30 +34,40 @@ class RunFiles:
     def write(
         self,
         run: RunRecord,
+        names: Sequence[str],
         records: Sequence[ScanRecord],
         failures: Mapping[str, str],
+        skipped: Mapping[str, str],
         reports: Sequence[ScanReport] | None,
     ) -> list[Path]:
         """Write the files; those of an earlier run on other scans are backed up.
 
         Args:
-            run: Facts of the run, with the state of each of its scans by name under ``scans``.
+            run: Facts of the run; the state of each scan, failures, reasons and warnings are added.
+            names: Names of all scans of the run.
             records: Records of the scans that have results.
-            failures: One line for each scan without results, by name.
+            failures: One line for each scan that could not be segmented, by name.
+            skipped: Why a scan is not taken for a chest CT, by name.
             reports: What the report says of each scan; ``None`` for no report.
 
         Returns:
             The files.
         """
+        run.facts |= {
+            "scans": _states(names, records, failures, skipped),
+            "failures": dict(failures),
+            "skipped": dict(skipped),
+            "warnings": {record.scan: list(record.warnings) for record in records if record.warnings},
+        }
         with self._stage.lock(wait=True):
             if not self._earlier_scans() <= set(run.facts["scans"]):
                 back_up(self.output_dir, (TABLE, PAGE, RUN))
             with self._stage.draft() as draft:
-                _table(records, failures).to_csv(draft / TABLE, index=False)
+                _table(records, failures, skipped).to_csv(draft / TABLE, index=False)
                 if reports is not None:
                     with run.timer.stage("report"):
                         model = f"{run.facts['bundle']} {run.facts['bundle_version']}"
-                        write_html_report(draft / PAGE, reports, model, run.as_dict())
+                        write_html_report(draft / PAGE, reports, model, run.as_dict(), skipped)
                 run.write(draft / RUN)
                 names = [name for name in (TABLE, PAGE, RUN) if (draft / name).exists()]
         return [self.output_dir / name for name in names]
@@ -72,11 +82,20 @@ class RunFiles:
             return {"?"}
 
 
-def _table(records: Sequence[ScanRecord], failures: Mapping[str, str]) -> pd.DataFrame:
+def _states(
+    names: Sequence[str], records: Sequence[ScanRecord], failures: Mapping[str, str], skipped: Mapping[str, str]
+) -> dict[str, str]:
+    states = dict.fromkeys(failures, "failed") | dict.fromkeys(skipped, "skipped")
+    states |= {record.scan: "done" for record in records}
+    return {name: states.get(name, "not reached") for name in names}
+
+
+def _table(records: Sequence[ScanRecord], failures: Mapping[str, str], skipped: Mapping[str, str]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for record in records:
-        facts = {"scan": record.scan, "status": "done", "message": record.message}
+        facts = {"scan": record.scan, "status": "done", "message": "", "warnings": "; ".join(record.warnings)}
         facts |= {"source": record.made_by.scan.path, "bundle": record.made_by.model, "intensity": record.intensity}
         rows.append(facts | record.statistics.as_dict())
-    rows += [{"scan": name, "status": "failed", "message": line} for name, line in failures.items()]
+    for status, lines in (("failed", failures), ("skipped", skipped)):
+        rows += [{"scan": name, "status": status, "message": line} for name, line in lines.items()]
     return pd.DataFrame(rows).convert_dtypes()

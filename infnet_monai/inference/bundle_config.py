@@ -13,6 +13,7 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, Orientationd
 
 from infnet_monai.errors import InputError, unwrapped_input_errors
+from infnet_monai.scans.acceptance import Acceptance
 from infnet_monai.transforms.window import KINDS
 
 __all__ = ["NEEDED_IDS", "BundleConfig", "SegmentationSettings"]
@@ -31,6 +32,8 @@ NEEDED_IDS = {
     "preprocessing": "Compose from a file to the network's input, with an Orientationd",
     "postprocessing": "Compose from logits to pred and probability on the voxels of the scan",
 }
+# What a bundle may leave out, with the value that it then has.
+OPTIONAL_IDS: dict[str, Any] = {"accept": [], "all_scans": False}
 INTENSITIES = ("auto", *KINDS)
 
 
@@ -99,7 +102,7 @@ class BundleConfig:
             if name not in self._parser:
                 raise InputError(f"{self.path}: has no {name!r} ({purpose}), which segmenting needs; add it")
         for name, value in values.items():
-            if name not in self._parser:
+            if name not in self._parser and name not in OPTIONAL_IDS:
                 raise InputError(f"{self.path}: has no value {name!r} to set")
             self._parser[name] = value
         metadata = folder / "configs" / "metadata.json"
@@ -122,6 +125,15 @@ class BundleConfig:
             InputError: A value cannot be used.
         """
         return SegmentationSettings(**{name: self.build(name) for name in SegmentationSettings.__dataclass_fields__})
+
+    def acceptance(self) -> Acceptance:
+        """Return the problems of scans that are accepted.
+
+        Raises:
+            InputError: A value cannot be used.
+        """
+        accept, all_scans = (self.build(name) if name in self._parser else OPTIONAL_IDS[name] for name in OPTIONAL_IDS)
+        return Acceptance(accept, all_scans)
 
     def preprocessing(self) -> list[Any]:
         """Return the transforms from a file to the network's input, those of nested Compose one by one.

@@ -27,6 +27,7 @@ class MadeBy:
         version: Version of the bundle.
         weights: SHA-256 of the file of weights.
         settings: Values that decide the mask.
+        acceptance: Codes of the scan's problems that were accepted, without which it would have no results.
     """
 
     scan: ScanIdentity
@@ -34,6 +35,7 @@ class MadeBy:
     version: str
     weights: str
     settings: SegmentationSettings
+    acceptance: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -41,7 +43,7 @@ class MadeBy:
         return f"{self.bundle} {self.version}"
 
     def differences(self, other: MadeBy) -> list[str]:
-        """Return what differs, in the words of the record: ``scan``, ``bundle``, ``weights``, ``settings``."""
+        """Return what differs, in the words of the record, e.g. ``scan`` or ``settings``."""
         mine, its = self.as_dict(), other.as_dict()
         return [name for name, value in mine.items() if its[name] != value]
 
@@ -52,14 +54,15 @@ class MadeBy:
             "bundle": self.model,
             "weights": self.weights,
             "settings": self.settings.as_dict(),
+            "acceptance": list(self.acceptance),
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> MadeBy:
-        """Return what :meth:`as_dict` has written."""
+        """Return what :meth:`as_dict` has written, also without ``acceptance``, which earlier records lack."""
         bundle, version = content["bundle"].rsplit(" ", 1)
-        settings = SegmentationSettings(**content["settings"])
-        return cls(ScanIdentity(**content["scan"]), bundle, version, content["weights"], settings)
+        settings, accepted = SegmentationSettings(**content["settings"]), tuple(content.get("acceptance", ()))
+        return cls(ScanIdentity(**content["scan"]), bundle, version, content["weights"], settings, accepted)
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,10 @@ class ScanRecord:
 
     @property
     def status(self) -> str:
-        """``"ok"``, or ``"no lungs"`` where they were sought in vain."""
-        return "no lungs" if self.made_by.settings.lung_crop and not self.lungs_found else "ok"
-
-    @property
-    def message(self) -> str:
-        """The warnings as one text."""
-        return ". ".join(self.warnings)
+        """``"no lungs"`` where they were sought in vain, ``"warning"`` where there are warnings, else ``"ok"``."""
+        if self.made_by.settings.lung_crop and not self.lungs_found:
+            return "no lungs"
+        return "warning" if self.warnings else "ok"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content for JSON; statistics to three digits, seconds to the millisecond."""

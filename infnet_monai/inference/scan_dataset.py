@@ -9,8 +9,9 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from infnet_monai.errors import InputError, find_input_error
+from infnet_monai.inference.scan_checks import scan_warnings
+from infnet_monai.scans.acceptance import Acceptance, ScanSkipped
 from infnet_monai.scans.find import find_scans
-from infnet_monai.scans.listing import to_segment
 from infnet_monai.scans.source import ScanSource
 
 __all__ = ["SCAN_ROOT", "ScanDataset", "name_by_scan"]
@@ -25,39 +26,68 @@ class ScanDataset(IterableDataset):
 
     Args:
         data: The scans, from :func:`infnet_monai.scans.find_scans`, or files and folders as ``{"image": path}``.
-        transform: What is applied to ``{"image": scan}``.
+        transform: What is applied to ``{"image": scan}``; gives ``image`` and, with ``lung_crop``, ``lungs``.
+        accept: Codes of problems that are accepted, see :class:`infnet_monai.scans.Acceptance`.
+        all_scans: Use, too, what does not look like a chest CT.
+        lung_crop: Whether ``transform`` looks for lungs; a scan without them is skipped.
 
     Attributes:
         failures: One line for each scan that could not be used, after an iteration over all.
+        skipped: Likewise for each scan that is not taken for a chest CT.
+        warned: Names of the scans with warnings, which are logged.
+
+    Raises:
+        InputError: ``accept`` holds an unknown code, or no scan is found.
     """
 
-    def __init__(self, data: Sequence[ScanSource | Mapping[str, str]], transform: Callable[[Mapping[str, Any]], Any]):
+    def __init__(
+        self,
+        data: Sequence[ScanSource | Mapping[str, str]],
+        transform: Callable[[Mapping[str, Any]], Any],
+        accept: str | Sequence[str] = (),
+        all_scans: bool = False,
+        lung_crop: bool = False,
+    ):
         super().__init__()
+        self.acceptance, self.lung_crop = Acceptance(accept, all_scans), lung_crop  # type: ignore[arg-type]
         given = [source for source in data if isinstance(source, ScanSource)]
-        found = [*given, *find_scans([item["image"] for item in data if not isinstance(item, ScanSource)])]
-        usable, skipped, refused = to_segment(found)
-        for scan in skipped:
-            logger.warning("%s: skipped: %s", scan.title, scan.skip_reason)
-        self.data = [*usable, *refused]
+        self.data = [*given, *find_scans([str(item["image"]) for item in data if not isinstance(item, ScanSource)])]
         self.transform = transform
+        self._start()
+
+    def _start(self) -> None:
         self.failures: list[str] = []
+        self.skipped: list[str] = []
+        self.warned: list[str] = []
 
     def __iter__(self) -> Iterator[Any]:
-        self.failures = []
+        self._start()
         for scan in self.data:
             try:
-                item = self.transform({"image": scan})
+                item = self._read(scan)
             except Exception as error:
                 cause = find_input_error(error)
                 if cause is None:
                     raise
-                logger.error("%s", cause)
-                self.failures.append(str(cause))
+                skipped = isinstance(cause, ScanSkipped)
+                logger.log(logging.WARNING if skipped else logging.ERROR, "%s", cause)
+                (self.skipped if skipped else self.failures).append(str(cause))
                 continue
-            item["image"].meta["scan_name"] = scan.name
             yield item
-        if len(self.failures) == len(self.data):
+        if len(self.failures) + len(self.skipped) == len(self.data):
             raise InputError(f"none of {len(self.data)} scans could be used, see above")
+
+    def _read(self, scan: ScanSource) -> Any:
+        item = self.transform({"image": self.acceptance.admit(scan)})
+        image = item["image"]
+        warnings = scan_warnings(image, item.get("lungs"), self.lung_crop, self.acceptance)
+        image.meta.pop("warnings", None)  # lists of different lengths cannot be batched
+        image.meta["scan_name"] = scan.name
+        for warning in warnings:
+            logger.warning("%s: %s", scan.name, warning)
+        if warnings:
+            self.warned.append(scan.name)
+        return item
 
 
 def name_by_scan(meta: Mapping[str, Any], saver: Any) -> dict[str, Any]:

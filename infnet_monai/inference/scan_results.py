@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from infnet_monai.errors import InputError
@@ -78,8 +78,27 @@ class ScanResults:
             raise InputError(
                 f"{self._stage.record}: made with another {' and '.join(differing)}; give --overwrite or another folder"
             )
+        return record if self._is_complete(record) else None
+
+    def read_newer(self, made_by: MadeBy, moment: float) -> ScanRecord | None:
+        """Return the record of the scan where another process has finished it after a moment, else ``None``.
+
+        Args:
+            made_by: What decides the results; those that were made otherwise do not count.
+            moment: Time of a file in the same file system, in seconds since 1970.
+        """
+        if not self._stage.finished or self._stage.record.stat().st_mtime <= moment:
+            return None
+        with suppress(InputError):
+            record = ScanRecord.read(self._stage.record)
+            if record.made_by == made_by and self._is_complete(record):
+                return record
+        return None
+
+    def _is_complete(self, record: ScanRecord) -> bool:
+        """Whether all files are there that are wanted and can be made."""
         endings = [writer.ending for writer in self.writers if writer.ending not in record.not_made]
-        return record if all(self.path(ending).exists() for ending in endings) else None
+        return all(self.path(ending).exists() for ending in endings)
 
     def read(self, record: ScanRecord) -> Segmentation:
         """Read the scan and its masks, for pictures.
@@ -127,14 +146,23 @@ class ScanResults:
         """Write the wanted files into a folder; return why some cannot be made, by ending."""
         missing: dict[str, str] = {}
         for writer in self.writers:
+            path = draft / f"{self._base}{writer.ending}"
             try:
                 with timer.stage(writer.stage):
-                    writer.write(result, draft / f"{self._base}{writer.ending}", self.scan, made_by)
-            except InputError as error:
+                    writer.write(result, path, self.scan, made_by)
+            except OSError:  # of the output folder, e.g. a full disk
+                raise
+            except Exception as error:
                 if not writer.option:
                     raise
-                missing[writer.ending] = f"no {writer.title}: {error}"
+                path.unlink(missing_ok=True)
+                missing[writer.ending] = f"no {writer.title}: {_reason(error)}"
         return missing
+
+
+def _reason(error: Exception) -> str:
+    first_line = (str(error).strip().splitlines() or ["no reason given"])[0]
+    return first_line if isinstance(error, InputError) else f"{type(error).__name__}: {first_line}"
 
 
 @contextmanager

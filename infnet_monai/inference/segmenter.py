@@ -16,11 +16,11 @@ from torch import Tensor
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE, find_bundle
 from infnet_monai.errors import InputError, unwrapped_input_errors
 from infnet_monai.inference.bundle_config import BundleConfig
+from infnet_monai.inference.scan_checks import LogWarningsd, scan_warnings
 from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.find import find_scans
-from infnet_monai.scans.listing import to_segment
 from infnet_monai.scans.load import scan_from_array
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.transforms.load import LoadScand
@@ -30,7 +30,6 @@ __all__ = ["Scan", "Segmenter", "segment"]
 Scan = str | Path | ScanSource | SpatialImage | ArrayLike
 
 STAGES: dict[type, str] = {LoadScand: "read", LungMaskd: "lungs"}
-NO_LUNGS = "no lungs were found; the whole slices were segmented"
 
 
 class Segmenter:
@@ -48,6 +47,7 @@ class Segmenter:
         weights: File of the network's weights.
         device: Device of the network.
         settings: Values of the bundle's ``inference.json`` that decide the mask.
+        acceptance: Problems of scans that are accepted: its ``accept`` and ``all_scans``.
 
     Raises:
         InputError: There is no such bundle, device or value, or the weights cannot be loaded.
@@ -73,13 +73,15 @@ class Segmenter:
             values["weights"] = str(weights)
         config = BundleConfig(folder, values)
         self.name, self.version = folder.name, config.version
-        self.settings = config.settings()
+        self.settings, self.acceptance = config.settings(), config.acceptance()
         self.weights = Path(config.build("weights"))
         self.device = torch.device(config.build("device"))
         self.network = config.build("network")
         self._inferer = config.build("inferer")
         self._preprocessing = config.preprocessing()
-        self._restoring = Compose([step for step in config.postprocessing() if not isinstance(step, SaveImaged)])
+        self._restoring = Compose(
+            [step for step in config.postprocessing() if not isinstance(step, SaveImaged | LogWarningsd)]
+        )
 
     def segment(
         self,
@@ -100,18 +102,20 @@ class Segmenter:
             The lesions on the voxels of the scan.
 
         Raises:
+            ScanSkipped: The scan is not taken for a chest CT, e.g. since no lungs were found, and ``all_scans`` is not
+                set.
             InputError: The scan cannot be read or used; the message says why.
         """
         timer = timer or StageTimer(self.device)
         with unwrapped_input_errors():
-            item = self._prepare(_as_item(scan, affine), timer)
+            item = self._prepare(self._as_item(scan, affine), timer)
+        warnings = scan_warnings(item["image"], item["lungs"], self.settings.lung_crop, self.acceptance)
         with timer.stage("network"):
             logits = self._run_network(item["image"].as_tensor()[None].to(self.device), on_slices)
         with timer.stage("restore"):
             restored = self._restoring({"image": item["image"], "pred": logits[0].cpu()})
             mask = restored["pred"]
             lungs = reoriented(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
-        found = bool(item["lungs"].any())
         return Segmentation(
             mask=mask[0].numpy(),
             probability=restored["probability"][0].numpy(),
@@ -119,8 +123,33 @@ class Segmenter:
             affine=mask.affine.numpy(),
             upright_image=item["upright"],
             intensity=item["image"].meta["intensity"],
-            warnings=() if found or not self.settings.lung_crop else (NO_LUNGS,),
+            warnings=warnings,
         )
+
+    def _as_item(self, scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:
+        """Return what the bundle's preprocessing starts from."""
+        if isinstance(scan, str | Path):
+            scan = self._only_scan(scan)
+        if isinstance(scan, ScanSource):
+            return {"image": self.acceptance.admit(scan)}
+        if isinstance(scan, SpatialImage):
+            name = scan.get_filename() or "image"
+            return {"image": scan_from_array(scan.get_fdata(dtype="float32"), scan.affine, name)}
+        if affine is None:
+            raise InputError(
+                "an array needs its affine (voxel index to mm in RAS+, 4 x 4): without one nothing is known "
+                "of its spacing and orientation"
+            )
+        return {"image": scan_from_array(scan, affine)}
+
+    def _only_scan(self, path: str | Path) -> ScanSource:
+        """Return the one scan of a file or folder, those that would be skipped left aside."""
+        sources = find_scans([path])
+        accept = self.acceptance
+        usable = [source for source in sources if not source.accepting(accept.codes, accept.all_scans).skip_reason]
+        if len(usable) > 1:
+            raise InputError(f"{path}: holds {len(usable)} scans; give one of them, or use segment_scans for all")
+        return (usable or sources)[0]
 
     def _prepare(self, item: dict[Any, Any], timer: StageTimer) -> dict[Any, Any]:
         for step in self._preprocessing:
@@ -177,25 +206,3 @@ def _check_device(device: str | torch.device) -> torch.device:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"device {device!r} cannot be used ({reason}); give 'cpu', or leave it out") from error
     return torch.device(device)
-
-
-def _as_item(scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:
-    """What the bundle's preprocessing starts from."""
-    if isinstance(scan, str | Path):
-        usable, skipped, refused = to_segment(find_scans([scan]))
-        sources = [*usable, *refused] or skipped
-        if len(sources) > 1 and not skipped == sources:
-            raise InputError(f"{scan}: holds {len(sources)} scans; give one of them, or use segment_scans for all")
-        scan = sources[0]
-    if isinstance(scan, ScanSource):
-        if scan.skip_reason:
-            raise InputError(f"{scan.title}: {scan.skip_reason}. To segment it all the same: --all")
-        return {"image": scan}
-    if isinstance(scan, SpatialImage):
-        return {"image": scan_from_array(scan.get_fdata(dtype="float32"), scan.affine, scan.get_filename() or "image")}
-    if affine is None:
-        raise InputError(
-            "an array needs its affine (voxel index to mm in RAS+, 4 x 4): without one nothing is known "
-            "of its spacing and orientation"
-        )
-    return {"image": scan_from_array(scan, affine)}

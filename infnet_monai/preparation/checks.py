@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from monai.data import MetaTensor
 from infnet_monai.errors import InputError
 from infnet_monai.files import file_sha256
 from infnet_monai.preparation.case_files import CaseFiles
+from infnet_monai.scans.acceptance import named_scan
 from infnet_monai.scans.load import UPRIGHT, load_scan
+from infnet_monai.scans.source import ScanSource, Severity
 from infnet_monai.transforms.load import MASK_KEYS
 from infnet_monai.transforms.mask import CheckSameGridd
 from infnet_monai.transforms.window import scan_intensity_kind
@@ -32,6 +34,8 @@ class CaseFacts:
         label_values: Values that occur in the mask.
         lesion_voxels: Voxels with a lesion label in each axial slice, from the first to the last.
         intensity: ``hu``, ``grey`` or ``unit``, see :func:`infnet_monai.transforms.intensity_kind`.
+        accepted: Codes of problems of its files without whose acceptance it could not be used.
+        warnings: What a user should know of its image, one sentence each.
     """
 
     files: CaseFiles
@@ -41,6 +45,8 @@ class CaseFacts:
     label_values: tuple[int, ...]
     lesion_voxels: tuple[int, ...]
     intensity: str
+    accepted: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def slices(self) -> int:
@@ -64,6 +70,7 @@ def check_case(
     background_labels: Iterable[int] | None = (),
     axes: str | None = None,
     intensity: str = "auto",
+    accept: Sequence[str] = (),
 ) -> CaseFacts:
     """Read all files of a case with the loader that training uses, and gather its facts.
 
@@ -73,13 +80,14 @@ def check_case(
         background_labels: Other legal values beside 0; None allows any.
         axes: Where rows and columns of a picture run to; None for upright.
         intensity: Kind of the image's intensities, see :func:`infnet_monai.transforms.lung_window`.
+        accept: Codes of problems that are accepted, see :class:`infnet_monai.scans.Acceptance`.
 
     Returns:
         The facts.
 
     Raises:
-        InputError: The mask is missing; a file is truncated, not 3D or not finite; shapes or affines differ; a label
-            value is unknown; the intensities are neither HU nor grey levels.
+        InputError: The mask is missing; a file is refused for what its header says, or is truncated, not 3D or not
+            finite; shapes or affines differ; a label value is unknown; the intensities are neither HU nor grey levels.
     """
     paths = files.paths
     if files.label is None:
@@ -87,7 +95,7 @@ def check_case(
             f"{files.image}: has no mask; expected one of the same name, or ending in _seg, among the masks"
         )
     volumes: dict[Hashable, MetaTensor] = {
-        key: load_scan(path, axes or UPRIGHT, mask=key in MASK_KEYS) for key, path in paths.items()
+        key: load_scan(named_scan(path, accept), axes or UPRIGHT, mask=key in MASK_KEYS) for key, path in paths.items()
     }
     CheckSameGridd(tuple(volumes))(volumes)
     values = _label_values(volumes["label"])
@@ -103,7 +111,18 @@ def check_case(
         label_values=tuple(int(value) for value in values),
         lesion_voxels=_lesion_voxels(volumes["label"], lesion_labels),
         intensity=scan_intensity_kind(image, intensity),
+        accepted=_accepted_codes(paths.values(), accept),
+        warnings=tuple(image.meta.get("warnings", ())),
     )
+
+
+def _accepted_codes(paths: Iterable[Path], accept: Sequence[str]) -> tuple[str, ...]:
+    """Return the codes that training must accept, too, to read the files."""
+    if not accept:
+        return ()
+    scans = [scan for path in paths if isinstance(scan := named_scan(path), ScanSource)]
+    refused = {problem.code for scan in scans for problem in scan.problems if problem.severity is Severity.REFUSED}
+    return tuple(sorted(refused & set(accept)))
 
 
 def _label_values(label: MetaTensor) -> list[float]:

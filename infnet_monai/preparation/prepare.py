@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +13,14 @@ from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
 from infnet_monai.preparation.case_files import CaseFiles
 from infnet_monai.preparation.checks import CaseFacts, check_case
+from infnet_monai.preparation.groups import group_cases
 from infnet_monai.preparation.layouts import find_cases
 from infnet_monai.preparation.split import split_cases
 from infnet_monai.preparation.write import build_datalist, write_datalist
+from infnet_monai.scans.acceptance import Acceptance
 from infnet_monai.transforms.window import check_intensity
+
+NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class PreparedDataset:
         layout: Name of the layout that was recognised.
         sections: Facts of the cases of ``training``, ``validation`` and ``test``.
         skipped: One line for each case that was left out because it cannot be used.
-        warnings: One line for each section on which metrics will be undefined.
+        warnings: One line for each section on which metrics will be undefined, and for what is doubtful in images.
+        groups: Group of each case by name; empty where cases are not grouped.
     """
 
     path: Path
@@ -36,6 +41,7 @@ class PreparedDataset:
     sections: dict[str, list[CaseFacts]]
     skipped: list[str]
     warnings: list[str]
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row a case: section, slices, positive slices, lesion in % of the voxels, spacing, labels, intensities."""
@@ -44,6 +50,7 @@ class PreparedDataset:
             {
                 "case": facts.files.name,
                 "section": section,
+                **({"group": self.groups[facts.files.name]} if self.groups else {}),
                 "slices": facts.slices,
                 "positive": facts.positive_slices,
                 "lesion %": round(100 * facts.lesion_fraction, 2),
@@ -76,6 +83,8 @@ def prepare_dataset(
     lesion_labels: Sequence[int] | None = None,
     axes: str | None = None,
     intensity: str = "auto",
+    accept: str | Sequence[str] = (),
+    group_by: str | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
 ) -> PreparedDataset:
@@ -92,6 +101,10 @@ def prepare_dataset(
         axes: Where rows and columns of pictures run to, e.g. ``PL``; None for the layout's own, else upright.
         intensity: Kind of the images' intensities where ``"auto"`` detects none: ``"hu"``, ``"grey"`` or ``"unit"``;
             training has to be told the same.
+        accept: Codes of problems of scans that are accepted, see :class:`infnet_monai.scans.Acceptance`; noted in the
+            items, so that training accepts them as well.
+        group_by: Rule for the cases of one patient, which stay in one section and one fold, see
+            :func:`infnet_monai.preparation.groups.group_cases`; None where each case stands alone.
         skip_bad: Leave out the cases that cannot be used instead of stopping.
         overwrite: Replace a ``dataset.json`` that says something else.
 
@@ -103,19 +116,22 @@ def prepare_dataset(
             lesion to train on, or another ``dataset.json`` is there already; no ``dataset.json`` is written then.
     """
     check_intensity(intensity)
+    codes = Acceptance(accept).codes  # type: ignore[arg-type]
     source = Path(folder).expanduser()
     target = source if output is None else Path(output).expanduser()
     found = find_cases(source, target)
     axes = axes or found.axes
+    groups = group_cases(found.cases, group_by) if group_by else {}
     lesions, others = (lesion_labels, None) if lesion_labels else (found.lesion_labels, tuple(found.label_names))
-    sound, bad = _check_cases(found.cases, lesions, others, axes, intensity)
+    sound, bad = _check_cases(found.cases, lesions, others, axes, intensity, codes)
     _refuse_unusable(source, sound, bad, skip_bad)
-    split = split_cases(list(sound), training, validation, test, seed)
+    split = split_cases(list(sound), training, validation, test, seed, groups)
     sections = {section: [sound[name] for name in names] for section, names in split.items()}
-    warnings = _sections_without_lesion(sections)
+    warnings = _sections_without_lesion(sections) + _doubts(sound)
     path = target / DATALIST_NAME
-    write_datalist(path, build_datalist(path, found, sections, lesion_labels=lesions, axes=axes, seed=seed), overwrite)
-    return PreparedDataset(path, found.title, sections, bad, warnings)
+    content = build_datalist(path, found, sections, lesion_labels=lesions, axes=axes, seed=seed, groups=groups)
+    write_datalist(path, content, overwrite)
+    return PreparedDataset(path, found.title, sections, bad, warnings, groups)
 
 
 def _check_cases(
@@ -124,6 +140,7 @@ def _check_cases(
     background_labels: Sequence[int] | None,
     axes: str | None,
     intensity: str,
+    accept: Sequence[str],
 ) -> tuple[dict[str, CaseFacts], list[str]]:
     """Facts of the sound cases by name, and one line for each of the others."""
     sound: dict[str, CaseFacts] = {}
@@ -131,7 +148,7 @@ def _check_cases(
     first_with: dict[str, Path] = {}
     for case in tqdm(cases, desc="Checking", unit="case", disable=None):
         try:
-            facts = check_case(case, lesion_labels, background_labels, axes, intensity)
+            facts = check_case(case, lesion_labels, background_labels, axes, intensity, accept)
             twin = first_with.setdefault(facts.sha256["image"], case.image)
             if twin != case.image:
                 raise InputError(f"{case.image}: the same image as {twin}; keep one of the two")
@@ -148,6 +165,18 @@ def _refuse_unusable(folder: Path, sound: dict[str, CaseFacts], bad: list[str], 
         raise InputError("\n".join([*bad, last]))
     if not any(facts.positive_slices for facts in sound.values()):
         raise InputError(f"{folder}: no mask holds a lesion; say which label values are lesion with --lesion-labels")
+
+
+def _doubts(cases: Mapping[str, CaseFacts]) -> list[str]:
+    """One line for each warning about images, with the cases that it is about."""
+    names: dict[str, list[str]] = {}
+    for name, facts in cases.items():
+        for warning in facts.warnings:
+            names.setdefault(warning, []).append(name)
+    return [
+        f"{', '.join(some[:NAMED])}{f' and {len(some) - NAMED} more' if len(some) > NAMED else ''}: {warning}"
+        for warning, some in names.items()
+    ]
 
 
 def _sections_without_lesion(sections: Mapping[str, Sequence[CaseFacts]]) -> list[str]:

@@ -46,7 +46,9 @@ class SliceStack:
         pair: dict[Hashable, MetaTensor] = {"image": image, "label": label}
         CheckSameGridd(tuple(pair))(pair)
         logger.warning(
-            "%s does not say which slices are of one patient: a patient may end up in two sections.", IMAGE_STACK
+            "%s does not say which slices are of one patient: a patient may end up in two sections, unless "
+            "--group-by FILE.csv:COLUMN says it.",
+            IMAGE_STACK,
         )
         cases = [_split_off(number, image, label, output) for number in range(image.shape[-1])]
         return FoundCases("MedSeg slices", cases, label_names=MEDSEG_LABELS, lesion_labels=(1, 2))

@@ -22,6 +22,7 @@ def build_datalist(
     lesion_labels: Sequence[int],
     axes: str | None,
     seed: int,
+    groups: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Content of a ``dataset.json``.
 
@@ -32,6 +33,7 @@ def build_datalist(
         lesion_labels: Label values that count as lesion.
         axes: Where rows and columns of pictures run to, noted in every item unless None.
         seed: Seed of the split, noted for the reader.
+        groups: Group of each case by name, noted in every item.
 
     Returns:
         The content.
@@ -52,7 +54,7 @@ def build_datalist(
     named = any(facts.files.name != case_name(facts.files.image) for facts in cases)
     for section, members in sections.items():
         if members:
-            datalist[section] = [_item(facts, root, axes, named) for facts in members]
+            datalist[section] = [_item(facts, root, axes, named, groups or {}) for facts in members]
     datalist["sha256"] = {
         _entry(path, root): facts.sha256[key] for facts in cases for key, path in facts.files.paths.items()
     }
@@ -77,10 +79,19 @@ def write_datalist(path: Path, datalist: Mapping[str, Any], overwrite: bool = Fa
         draft.write_text(content, encoding="utf-8")
 
 
-def _item(facts: CaseFacts, root: Path, axes: str | None, named: bool) -> dict[str, str]:
-    item = {"case": facts.files.name} if named else {}
+def _item(
+    facts: CaseFacts, root: Path, axes: str | None, named: bool, groups: Mapping[str, str]
+) -> dict[str, str | list[str]]:
+    name = facts.files.name
+    item: dict[str, str | list[str]] = {"case": name} if named else {}
     item |= {key: _entry(path, root) for key, path in facts.files.paths.items()}
-    return item | ({"axes": axes} if axes and facts.files.is_picture else {})
+    if axes and facts.files.is_picture:
+        item["axes"] = axes
+    if name in groups:
+        item["group"] = groups[name]
+    if facts.accepted:
+        item["accept"] = list(facts.accepted)
+    return item
 
 
 def _entry(path: Path, root: Path) -> str:

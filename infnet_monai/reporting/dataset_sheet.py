@@ -12,6 +12,7 @@ from infnet_monai.data.datalist import SECTIONS, load_datalist, read_datalist
 from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.preparation.case_files import DEFAULT_LESION_LABELS, SHEET_NAME
 from infnet_monai.reporting.contact_sheet import SlicePicture, draw_contact_sheet
+from infnet_monai.scans.acceptance import named_scan
 from infnet_monai.scans.load import UPRIGHT, load_upright
 from infnet_monai.transforms.window import lung_window
 
@@ -41,7 +42,9 @@ def draw_dataset_sheet(dataset_dir: str | Path, path: str | Path | None = None, 
 def _picture_of_case(section: str, item: dict[str, Any]) -> SlicePicture:
     """The slice of a case with the largest lesion area."""
     axes = item.get("axes", UPRIGHT)
-    image, label = load_upright(item["image"], axes), load_upright(item["label"], axes, mask=True)
+    accept = item.get("accept", ())
+    image = load_upright(named_scan(item["image"], accept), axes)
+    label = load_upright(named_scan(item["label"], accept), axes, mask=True)
     lesion = np.isin(label[0].numpy(), item.get("lesion_labels", DEFAULT_LESION_LABELS))
     number = int(lesion.sum(axis=(0, 1)).argmax())
     spacing_mm = nib.affines.voxel_sizes(np.asarray(image.affine))

@@ -67,11 +67,12 @@ class ScanReport:
 
     Attributes:
         name: Name of the scan.
-        status: ``"ok"`` (green), ``"failed"`` (red) or a few words such as ``"no lungs"`` (amber).
+        status: ``"ok"`` (green), ``"failed"`` (red) or a few words such as ``"warning"`` or ``"no lungs"`` (amber).
         message: One sentence, e.g. why it failed.
         statistics: Values by name, ``None`` where undefined.
         slices: Pictures for the viewer, from the feet upwards.
         files: Paths of the results, relative to the report, linked from it.
+        warnings: What a user should know of it, one sentence each.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ScanReport:
     statistics: Statistics = field(default_factory=dict)
     slices: Sequence[ViewerSlice] = ()
     files: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def write_html_report(
@@ -87,6 +89,7 @@ def write_html_report(
     reports: Sequence[ScanReport],
     model: str,
     run: Mapping[str, Any] | None = None,
+    skipped: Mapping[str, str] | None = None,
     title: str = "Lung infection on chest CT",
     max_pictures_mb: float = MAX_PICTURES_MB,
 ) -> Path:
@@ -97,6 +100,7 @@ def write_html_report(
         reports: The scans in the order of the table.
         model: Name and version of the bundle.
         run: Facts of the run, e.g. its record; may be nested.
+        skipped: Why a scan was not segmented, by name, for those that are not taken for a chest CT.
         title: Title of the page.
         max_pictures_mb: Size of all viewers together in MB; with more, each viewer leaves out slices evenly.
 
@@ -112,7 +116,8 @@ def write_html_report(
         model=model,
         columns=COLUMNS,
         scans=[_scan_context(report, step) for report in reports],
-        counts=_count_by_status(reports),
+        skipped=skipped or {},
+        counts=_count_by_status(reports) | ({"skipped": len(skipped)} if skipped else {}),
         facts=_flatten(run or {}),
     )
     with atomic_write(path) as draft:
@@ -138,6 +143,7 @@ def _scan_context(report: ScanReport, step: int) -> dict[str, Any]:
         "status": report.status,
         "level": {"ok": "ok", "failed": "failed"}.get(report.status, "warning"),
         "message": report.message,
+        "warnings": report.warnings,
         "statistics": report.statistics,
         "files": report.files,
         "thumbnail": _thumbnail(shown[start].jpeg) if shown else "",

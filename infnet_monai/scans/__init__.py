@@ -1,5 +1,6 @@
 """The front door: which scans there are in the files and folders that a user names, and how they are read."""
 
+from infnet_monai.scans.acceptance import Acceptance, ScanSkipped
 from infnet_monai.scans.dicom_series import dicom_sources
 from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.listing import scan_table, scan_text, to_segment
@@ -7,9 +8,11 @@ from infnet_monai.scans.load import load_scan, load_upright, scan_from_array
 from infnet_monai.scans.source import Problem, ScanHeader, ScanIdentity, ScanSource, Severity
 
 __all__ = [
+    "Acceptance",
     "Problem",
     "ScanHeader",
     "ScanIdentity",
+    "ScanSkipped",
     "ScanSource",
     "Severity",
     "dicom_sources",

@@ -99,7 +99,7 @@ def scan_from_array(array: Any, affine: Any, name: str = "array") -> MetaTensor:
     return _check_volume(volume, name)
 
 
-def load_upright(path: str | Path, axes: str = UPRIGHT, mask: bool = False) -> MetaTensor:
+def load_upright(path: str | Path | ScanSource, axes: str = UPRIGHT, mask: bool = False) -> MetaTensor:
     """Read a scan as :func:`load_scan` does and reorient it so that its slices stand upright.
 
     Args:

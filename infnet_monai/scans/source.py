@@ -12,7 +12,30 @@ from numpy.typing import NDArray
 
 from infnet_monai.errors import InputError
 
-__all__ = ["Problem", "ScanHeader", "ScanIdentity", "ScanSource", "Severity"]
+__all__ = ["PROBLEM_CODES", "UNACCEPTABLE_CODES", "Problem", "ScanHeader", "ScanIdentity", "ScanSource", "Severity"]
+
+# What can be wrong with a scan, by the code that options and tables use.
+PROBLEM_CODES = {
+    "missing-slices": "slices are missing from a series; accepted, it is resampled across the gaps",
+    "uneven-spacing": "slices are not evenly spaced; accepted, the series is resampled",
+    "duplicate-positions": "several slices are at one position; accepted, one of them is used",
+    "moving-origin": "slices are shifted against each other",
+    "no-position": "images do not say where they are in the patient",
+    "single-slice": "a single slice, whose thickness stands for the spacing",
+    "no-orientation": "the header does not say how the patient lies in the volume; accepted, it is guessed",
+    "forms-disagree": "the two affines of a NIfTI header disagree; accepted, the sform is used",
+    "odd-voxel-size": "voxels are smaller than 0.1 mm or larger than 20 mm",
+    "not-ct": "the modality is not CT",
+    "localizer": "a localizer (scout)",
+    "derived": "a screenshot or another derived image",
+    "not-grey": "a colour image",
+    "label-volume": "a label volume, e.g. a mask",
+    "own-output": "a result of an earlier run",
+    "no-lungs": "no lungs were found; accepted, the whole slices are segmented",
+    "unreadable": "the file cannot be read; there is nothing to accept",
+    "intensities": "the intensities are not those of a chest CT; settled by the option for the intensity",
+}
+UNACCEPTABLE_CODES = frozenset({"unreadable", "intensities"})
 
 
 class Severity(str, Enum):
@@ -158,11 +181,15 @@ class ScanSource:
         return replace(self, problems=tuple(accepted(problem) for problem in self.problems))
 
     def check(self) -> None:
-        """Raise an InputError where the scan is refused; the message names it and the way out."""
+        """Raise an InputError where the scan is refused; the message names it and the way out, if there is one."""
         if self.refusal:
             codes = [problem.code for problem in self.problems if problem.severity is Severity.REFUSED]
             refusal = self.refusal.rstrip(".")
-            way_out = f" To segment it all the same: --accept {','.join(codes)}" if "unreadable" not in codes else ""
+            way_out = (
+                f" To segment it all the same: --accept {','.join(codes)}"
+                if not UNACCEPTABLE_CODES & set(codes)
+                else ""
+            )
             raise InputError(f"{self.title}: {refusal}.{way_out}")
 
     @property

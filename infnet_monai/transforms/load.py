@@ -9,6 +9,7 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
+from infnet_monai.scans.acceptance import named_scan
 from infnet_monai.scans.load import UPRIGHT, load_scan
 
 __all__ = ["MASK_KEYS", "LoadScand"]
@@ -19,7 +20,8 @@ MASK_KEYS = ("label", "edge", "lung")
 class LoadScand(MapTransform):
     """Dictionary version of :func:`infnet_monai.scans.load_scan`.
 
-    An item's ``axes`` applies to its pictures, its ``series`` to DICOM. What is a tensor already, e.g. from
+    An item's ``axes`` applies to its pictures, its ``series`` to DICOM; the codes in its ``accept`` are problems of its
+    files that were accepted when the data set was prepared. What is a tensor already, e.g. from
     :func:`infnet_monai.scans.scan_from_array`, stays as it is. Where an item names its ``case``, the metadata of its
     volumes name it too.
 
@@ -41,8 +43,12 @@ class LoadScand(MapTransform):
         for key in self.key_iterator(item):
             if isinstance(item[key], torch.Tensor):
                 continue
+            accept = item.get("accept")
             item[key] = load_scan(
-                item[key], item.get("axes", UPRIGHT), item.get("series", ""), mask=key in self.mask_keys
+                named_scan(item[key], accept) if accept else item[key],
+                item.get("axes", UPRIGHT),
+                item.get("series", ""),
+                mask=key in self.mask_keys,
             )
             if "case" in item:
                 item[key].meta["case"] = item["case"]

@@ -121,11 +121,29 @@ def test_missing_weights_and_scans_are_one_line(scans, tmp_path):
     for options, words in (
         (("--weights", str(tmp_path / "none.pt")), "none.pt: no such weights"),
         (("--dataset_dir", str(tmp_path / "out")), "out: no such file or folder"),
+        (("--dataset_dir", "20200"), "20200: no such file or folder"),  # which the command line takes for a number
+        (("--accept", "nonsense"), "accept 'nonsense': unknown; what can be accepted: missing-slices, "),
     ):
         done = run(scans, tmp_path / "out", *options)
         assert done.returncode == 1
         assert words in done.stderr.strip().splitlines()[-1]
         assert "Traceback" not in done.stderr
+
+
+def test_a_scan_without_lungs_is_skipped_and_listed_unless_that_is_accepted(scans, tmp_path):
+    leg = np.full((40, 40, 4), -1000, np.int16)
+    leg[12:28, 12:28] = 60
+    nib.save(nib.Nifti1Image(leg, np.diag([-2, -2, 5, 1])), scans / "leg.nii")
+    weights = random_weights("efficientnet_lite0", tmp_path / "model.pt")
+    done = run(scans, tmp_path / "out", "--weights", str(weights))
+    assert done.returncode == 0, done.stderr
+    assert "1 of 3 scans skipped:" in done.stdout + done.stderr
+    assert "leg.nii: no lungs found" in done.stdout + done.stderr
+    assert not (tmp_path / "out" / "leg_infection.nii.gz").exists()
+    done = run(scans, tmp_path / "all", "--weights", str(weights), "--all_scans", "true")
+    assert done.returncode == 0, done.stderr
+    assert "leg: no lungs were found" in done.stdout + done.stderr
+    assert (tmp_path / "all" / "leg_infection.nii.gz").exists()
 
 
 def test_overlong_names_of_values_are_refused_by_the_library(tmp_path):

@@ -1,6 +1,8 @@
 import json
 import sys
 
+import nibabel as nib
+import numpy as np
 import pytest
 import torch
 from killed_segmenting import write_band_bundle, write_scans
@@ -46,7 +48,7 @@ def test_segment_writes_and_says_what_it_wrote(bundle, scans, tmp_path):
     assert (tmp_path / "out" / "chest_0_probability.nii.gz").exists()
     again = runner.invoke(app, [*arguments, "--no-report"])
     assert again.exit_code == 0
-    assert "1 finished before and skipped" in again.stdout
+    assert "1 finished before and kept" in again.stdout
 
 
 def test_segment_ends_with_1_and_a_list_after_a_broken_scan(bundle, scans, tmp_path):
@@ -58,6 +60,35 @@ def test_segment_ends_with_1_and_a_list_after_a_broken_scan(bundle, scans, tmp_p
     assert "broken.nii: cannot be read" in done.stderr
 
 
+def write_leg(path):
+    leg = np.full((40, 40, 4), -1000, np.int16)
+    leg[12:28, 12:28] = 60
+    nib.save(nib.Nifti1Image(leg, np.diag([-2, -2, 5, 1])), path)
+
+
+def test_segment_counts_skipped_scans_and_lists_warnings(bundle, scans, tmp_path):
+    write_leg(scans / "leg.nii")
+    arguments = ["segment", str(scans), "-o", str(tmp_path / "out"), "--bundle", str(bundle), "--no-report"]
+    done = runner.invoke(app, arguments)
+    assert done.exit_code == 0
+    assert "1 skipped, not taken for a chest CT (leg), see statistics.csv; --all segments all" in done.stdout
+    assert "warnings" not in done.stderr
+    done = runner.invoke(app, [*arguments, "--all"])
+    assert done.exit_code == 0
+    assert "leg: lesion" in done.stdout
+    assert "1 scans with warnings:\n  leg: no lungs were found; the whole slices were segmented" in done.stderr
+
+
+def test_segment_ends_with_1_and_one_line_where_every_scan_is_skipped(bundle, tmp_path):
+    write_leg(tmp_path / "leg.nii")
+    arguments = ["segment", str(tmp_path / "leg.nii"), "-o", str(tmp_path / "out"), "--bundle", str(bundle)]
+    done = runner.invoke(app, arguments)
+    assert done.exit_code == 1
+    assert "Error: none of 1 scans is taken for a chest CT (leg: no lungs found: " in done.stderr
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["scans"] == {"leg": "skipped"}
+    assert runner.invoke(app, [*arguments, "--accept", "no-lungs"]).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -65,6 +96,8 @@ def test_segment_ends_with_1_and_a_list_after_a_broken_scan(bundle, scans, tmp_p
         (["--device", "nonsense"], "device 'nonsense' cannot be used"),
         (["--weights", "none.pt"], "none.pt: no such weights"),
         (["--intensity", "HU"], "intensity 'HU' is unknown; give one of auto, hu, grey, unit"),
+        (["--accept", "missing-slice"], "accept 'missing-slice': unknown; what can be accepted: missing-slices, "),
+        (["--accept", "unreadable"], "accept 'unreadable': the file cannot be read; there is nothing to accept"),
     ],
 )
 def test_segment_names_a_wrong_option_in_one_line(bundle, scans, tmp_path, options, words):
@@ -88,5 +121,5 @@ def test_an_interruption_is_one_line_and_a_status(bundle, scans, tmp_path, monke
 
 def test_options_of_the_optional_files_are_those_of_the_library():
     help_text = runner.invoke(app, ["segment", "--help"], env={"COLUMNS": "200"}).output
-    for option in ("--probability", "--dicom-seg", "--report", "--no-report"):
+    for option in ("--probability", "--dicom-seg", "--report", "--no-report", "--accept", "--all"):
         assert option in help_text

@@ -47,6 +47,22 @@ def test_dealing_is_even_and_fixed_by_the_seed():
     assert parts != deal_folds(range(52), 5, seed=1)
 
 
+def test_items_of_a_group_stay_in_one_fold():
+    """Groups of 4, 2 and 1 and two items of none: the two folds get 4 + 1 and 2 + 1 + 1, or 4 and 2 + 1 + 1 + 1."""
+    items = [{"image": str(k), "group": group} for k, group in enumerate("aabaabc")] + [{"image": "7"}, {"image": "8"}]
+    parts = deal_folds(items, 2)
+    assert sorted(map(len, parts)) == [4, 5]
+    for group in "abc":
+        assert sum(any(item.get("group") == group for item in part) for part in parts) == 1
+    assert all(part == sorted(part, key=lambda item: int(item["image"])) for part in parts)
+
+
+def test_more_folds_than_groups_are_refused():
+    items = [{"image": str(k), "group": "ab"[k % 2]} for k in range(6)]
+    with pytest.raises(InputError, match="folds 3: expected 2 to 2, the number of groups"):
+        deal_folds(items, 3)
+
+
 @pytest.mark.parametrize("folds", [1, 4])
 def test_impossible_numbers_of_folds(folds):
     with pytest.raises(InputError, match=f"folds {folds}: expected 2 to 3"):

@@ -39,6 +39,12 @@ def test_absolute_paths_are_kept_and_labels_are_optional(dataset, tmp_path):
     assert load_datalist(str(other), "test") == [item]
 
 
+def test_a_folder_whose_name_is_a_number_is_a_folder(tiny_dataset, monkeypatch):
+    tiny_dataset.rename(tiny_dataset.with_name("2020"))
+    monkeypatch.chdir(tiny_dataset.parent)
+    assert len(load_datalist(2020, "training")) == 2
+
+
 @pytest.mark.parametrize(("section", "message"), [("validation", "empty"), ("test", "missing")])
 def test_section_without_cases_is_named(dataset, section, message):
     with pytest.raises(InputError, match=rf"dataset.json: section '{section}' is {message}; filled: training"):

@@ -72,11 +72,22 @@ def test_statistics_stand_in_record_table_and_run(segmenter, chest_file, output)
     assert run["seconds"].keys() >= record["seconds"].keys() | {"report"}
 
 
-def test_undefined_statistics_are_null_and_empty_cells(segmenter, tmp_path, output):
+@pytest.fixture
+def leg_file(tmp_path):
     leg = np.full((50, 50, 4), -1000, np.int16)
     leg[15:35, 15:35] = 60
     nib.save(nib.Nifti1Image(leg, np.diag([-2, -2, 5, 1])), tmp_path / "leg.nii.gz")
-    segment_scans([tmp_path / "leg.nii.gz"], output, segmenter, QUIET)
+    return tmp_path / "leg.nii.gz"
+
+
+@pytest.fixture
+def greedy(band_weights):
+    """A segmenter that skips no scan."""
+    return Segmenter(device="cpu", weights=band_weights, all_scans=True, **OVERRIDES)
+
+
+def test_undefined_statistics_are_null_and_empty_cells(greedy, leg_file, output):
+    segment_scans([leg_file], output, greedy, QUIET)
     record = json.loads((output / "leg.json").read_text())
     assert record["lungs_found"] is False
     assert "no lungs were found" in record["warnings"][0]
@@ -129,7 +140,7 @@ def test_finished_scans_are_skipped_and_reported_all_the_same(segmenter, chest_f
     before, report = states(output), (output / "report.html").read_text()
     (chest_file.parent / "second.nii.gz").write_bytes(chest_file.read_bytes())
     result = segment_scans([chest_file.parent], output, segmenter, QUIET)
-    assert result.skipped == ["chest"]
+    assert result.kept == ["chest"]
     assert list(result.records) == ["chest", "second"]
     assert {name: state for name, state in states(output).items() if name.startswith("chest")} == before
     assert set(rows(output)) == {"chest", "second"}
@@ -141,7 +152,7 @@ def test_overwrite_segments_again(segmenter, chest_file, output):
     segment_scans([chest_file], output, segmenter, BARE)
     before = states(output)
     result = segment_scans([chest_file], output, segmenter, BatchOptions(overwrite=True, report=False, progress=False))
-    assert result.skipped == []
+    assert result.kept == []
     after = states(output)
     assert all(after[name][0] > before[name][0] for name in before)
 
@@ -149,7 +160,7 @@ def test_overwrite_segments_again(segmenter, chest_file, output):
 def test_a_probability_map_asked_for_later_is_added(segmenter, chest_file, output):
     segment_scans([chest_file], output, segmenter, BARE)
     result = segment_scans([chest_file], output, segmenter, BatchOptions(["probability"], report=False, progress=False))
-    assert result.skipped == []
+    assert result.kept == []
     assert (output / "chest_probability.nii.gz").exists()
 
 
@@ -193,7 +204,7 @@ def test_nested_folders_keep_their_names_and_results_inside_an_input_are_not_sca
     chest_file.rename(folder / "ward" / "bed" / "ct.1.nii.gz")
     segment_scans([folder], folder / "results", segmenter, BARE)
     result = segment_scans([folder], folder / "results", segmenter, BARE)
-    assert result.skipped == ["ward/bed/ct.1"]
+    assert result.kept == ["ward/bed/ct.1"]
     assert (folder / "results" / "ward" / "bed" / "ct.1_infection.nii.gz").exists()
 
 
@@ -228,7 +239,7 @@ def test_after_an_interruption_there_is_a_table_of_what_is_done(segmenter, chest
     assert set(rows(output)) == {"chest"}
     assert json.loads((output / "run.json").read_text())["scans"] == {"chest": "done", "second": "not reached"}
     monkeypatch.undo()
-    assert segment_scans([chest_file.parent], output, segmenter, BARE).skipped == ["chest"]
+    assert segment_scans([chest_file.parent], output, segmenter, BARE).kept == ["chest"]
 
 
 def test_a_dicom_series_gets_a_dicom_seg_on_its_own_grid(segmenter, tmp_path, output):
@@ -237,7 +248,9 @@ def test_a_dicom_series_gets_a_dicom_seg_on_its_own_grid(segmenter, tmp_path, ou
     # voxel values count up from 0, which is neither HU nor grey: said to be HU, they are dense tissue
     result = segment_scans([tmp_path / "dicom"], output, segmenter, BatchOptions(["dicom_seg"], progress=False))
     assert "neither HU" in result.failures["ct"]
-    named = Segmenter(device="cpu", weights=segmenter.weights, intensity="unit", **OVERRIDES | {"threshold": 1e-30})
+    named = Segmenter(
+        device="cpu", weights=segmenter.weights, intensity="unit", all_scans=True, **OVERRIDES | {"threshold": 1e-30}
+    )
     result = segment_scans([tmp_path / "dicom"], output, named, BatchOptions(["dicom_seg"], progress=False))
     assert result.failures == {}
     seg = highdicom.seg.segread(output / "ct_infection.dcm")
@@ -261,9 +274,9 @@ def test_no_scans_and_no_folder_to_write_to_are_errors(segmenter, chest_file, tm
         segment_scans([chest_file], tmp_path / "file" / "out", segmenter, QUIET)
 
 
-def test_a_real_dicom_series_is_read_and_answered_in_its_own_grid(segmenter, test_data, output):
+def test_a_real_dicom_series_is_read_and_answered_in_its_own_grid(greedy, test_data, output):
     itk = pytest.importorskip("itk")
-    result = segment_scans([test_data / "dicom_ct_series"], output, segmenter, BARE)
+    result = segment_scans([test_data / "dicom_ct_series"], output, greedy, BARE)
     assert result.failures == {}
     series = itk.imread(str(test_data / "dicom_ct_series"))
     mask = nib.load(output / "dicom_ct_series_infection.nii.gz")

@@ -8,6 +8,7 @@ from infnet_monai.bundle_folder import find_bundle
 from infnet_monai.errors import InputError
 from infnet_monai.inference import SegmentationSettings, Segmenter
 from infnet_monai.inference.bundle_config import NEEDED_IDS
+from infnet_monai.scans import Acceptance
 
 
 @pytest.fixture
@@ -72,6 +73,10 @@ def test_a_damaged_file_of_a_bundle_is_one_line(bundle, band_weights, file):
         ({"threshold": "0.5"}, "threshold '0.5' cannot be used"),
         ({"lung_crop": "no"}, "lung_crop 'no' cannot be used; give True or False"),
         ({"flips": 1}, "flips 1 cannot be used"),
+        ({"accept": ["nonsense"]}, "accept 'nonsense': unknown; what can be accepted: missing-slices, "),
+        ({"accept": "unreadable"}, "accept 'unreadable': the file cannot be read; there is nothing to accept"),
+        ({"accept": 3}, "accept 3 cannot be used; give codes of problems"),
+        ({"all_scans": "yes"}, "all_scans 'yes' cannot be used; give True or False"),
         ({"image_size": 352}, "image_size 352 cannot be used; give height and width"),
         ({"image_size": [352, 0]}, "image_size"),
     ],
@@ -80,6 +85,16 @@ def test_values_that_cannot_be_used_are_refused_before_anything_is_loaded(tmp_pa
     with pytest.raises(InputError) as caught:
         Segmenter(device="cpu", weights=tmp_path / "none.pt", **value)
     assert words in str(caught.value)
+
+
+def test_a_bundle_need_not_say_what_is_accepted(bundle, band_weights):
+    def drop(config):
+        del config["accept"], config["all_scans"]
+
+    edit(bundle, drop)
+    options = {"device": "cpu", "weights": band_weights, **OVERRIDES}
+    assert Segmenter(bundle, **options).acceptance == Acceptance()
+    assert Segmenter(bundle, accept="no-lungs", **options).acceptance == Acceptance(("no-lungs",))
 
 
 def test_settings_survive_json():

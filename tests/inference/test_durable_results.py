@@ -73,7 +73,7 @@ def test_overwriting_that_fails_half_way_leaves_the_old_masks_with_the_old_recor
         result = segment_scans([chest_file], output, other, AGAIN)
     assert list(result.failures) == ["chest"]
     assert lesion_voxels(output) == recorded_voxels(output) == before
-    assert segment_scans([chest_file], output, segmenter, BARE).skipped == ["chest"]
+    assert segment_scans([chest_file], output, segmenter, BARE).kept == ["chest"]
     assert segment_scans([chest_file], output, other, AGAIN).failures == {}
     assert lesion_voxels(output) == recorded_voxels(output) > before
     assert not hidden_files(output)
@@ -103,7 +103,7 @@ def test_overwriting_that_is_killed_ends_with_old_or_new_results_never_with_both
     sealed = moves >= 3  # mask, lungs and record are moved within the draft, then each of them into place
     result = segment_scans([chest_file], output, other if sealed else segmenter, BARE)
     assert result.failures == {}
-    assert result.skipped == ["chest"]
+    assert result.kept == ["chest"]
     assert (lesion_voxels(output) > before) == sealed
     assert lesion_voxels(output) == recorded_voxels(output)
     assert not hidden_files(output)
@@ -135,7 +135,7 @@ def test_optional_files_of_earlier_results_go_when_a_scan_is_segmented_again_wit
     both = BatchOptions(["probability"], progress=False)
     segment_scans([chest_file], output, segmenter, both)
     assert (output / "chest_probability.nii.gz").exists()
-    assert segment_scans([chest_file], output, segmenter, BARE).skipped == ["chest"]
+    assert segment_scans([chest_file], output, segmenter, BARE).kept == ["chest"]
     assert (output / "chest_probability.nii.gz").exists()
     segment_scans([chest_file], output, segmenter, AGAIN)
     assert not (output / "chest_probability.nii.gz").exists()
@@ -170,7 +170,7 @@ def test_a_table_that_cannot_be_written_is_one_line(segmenter, chest_file, outpu
     with pytest.raises(InputError, match=r"out: cannot be written to \(No space left on device\)"):
         segment_scans([chest_file], output, segmenter, BARE)
     monkeypatch.undo()
-    assert segment_scans([chest_file], output, segmenter, BARE).skipped == ["chest"]
+    assert segment_scans([chest_file], output, segmenter, BARE).kept == ["chest"]
     assert not hidden_files(output)
 
 
@@ -201,8 +201,8 @@ def test_a_scan_that_another_process_works_on_comes_last_and_is_then_found_finis
     results["first"] = segment_scans([twins], output, segmenter, BARE)
     thread.join()
     assert done == {"first": ["chest"], "beside": ["second"]}
-    assert results["first"].skipped == ["second"]
-    assert results["beside"].skipped == ["chest"]
+    assert results["first"].kept == ["second"]
+    assert results["beside"].kept == ["chest"]
     for result in results.values():
         assert set(result.records) == {"chest", "second"}
         assert result.failures == {}
@@ -231,7 +231,7 @@ def test_a_scan_that_another_process_has_given_up_is_done(segmenter, twins, outp
 def test_a_skipped_scan_is_not_read_where_no_report_is_wanted(segmenter, chest_file, output, monkeypatch):
     segment_scans([chest_file], output, segmenter, BARE)
     monkeypatch.setattr(scan_results, "read_segmentation", None)
-    assert segment_scans([chest_file], output, segmenter, BARE).skipped == ["chest"]
+    assert segment_scans([chest_file], output, segmenter, BARE).kept == ["chest"]
 
 
 def test_an_interruption_right_after_a_scan_is_finished_does_not_lose_it_from_the_table(

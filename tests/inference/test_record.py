@@ -33,7 +33,9 @@ EARLIER = {  # as the first version wrote it
 @pytest.fixture
 def record():
     settings = SegmentationSettings((352, 352), "auto", True, 0.5, False)
-    made_by = MadeBy(ScanIdentity("/data/ct.nii.gz", "", 10, 1.5), "infnet_vgg16", "0.1.0", "ab12", settings)
+    made_by = MadeBy(
+        ScanIdentity("/data/ct.nii.gz", "", 10, 1.5), "infnet_vgg16", "0.1.0", "ab12", settings, ("missing-slices",)
+    )
     return ScanRecord("ct", made_by, "hu", True, ("one", "two"), STATISTICS, ("_infection.dcm",), {"read": 0.5})
 
 
@@ -42,13 +44,13 @@ def test_a_record_survives_its_file(record, tmp_path):
     read = ScanRecord.read(tmp_path / "ct.json")
     assert replace(read, statistics=STATISTICS) == record
     assert read.statistics.as_dict() == STATISTICS.as_dict()
-    assert read.message == "one. two"
+    assert read.made_by.acceptance == ("missing-slices",)
 
 
 def test_records_of_the_first_version_are_recognised(record, tmp_path):
     (tmp_path / "ct.json").write_text(json.dumps(EARLIER))
     read = ScanRecord.read(tmp_path / "ct.json")
-    assert read.made_by == record.made_by
+    assert read.made_by == replace(record.made_by, acceptance=())
     assert read.not_made == ()
 
 
@@ -69,7 +71,13 @@ def test_differences_are_named(record):
     assert made_by.differences(other) == ["settings"]
 
 
-def test_status_tells_of_lungs_that_were_sought_in_vain(record):
+def test_an_accepted_problem_is_a_difference(record):
+    assert record.made_by.differences(replace(record.made_by, acceptance=())) == ["acceptance"]
+
+
+def test_status_tells_of_warnings_and_of_lungs_that_were_sought_in_vain(record):
+    assert record.status == "warning"
+    record = replace(record, warnings=())
     assert record.status == "ok"
     without = replace(record, lungs_found=False)
     assert without.status == "no lungs"

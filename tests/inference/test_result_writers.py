@@ -43,7 +43,7 @@ def test_a_new_writer_is_an_option_of_the_library(segmenter, chest_file, tmp_pat
     volume_ml = result.records["chest"].statistics.lesion_volume_ml
     text = (tmp_path / "out" / "chest_volume.txt").read_text()
     assert text == f"{volume_ml:.3f} ml by infnet_efficientnet_lite0 {segmenter.version}"
-    assert segment_scans([chest_file], tmp_path / "out", segmenter, options).skipped == ["chest"]
+    assert segment_scans([chest_file], tmp_path / "out", segmenter, options).kept == ["chest"]
     again = BatchOptions(report=False, progress=False, overwrite=True)
     segment_scans([chest_file], tmp_path / "out", segmenter, again)
     assert not (tmp_path / "out" / "chest_volume.txt").exists()
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_made_of_a_scan_costs_nothing_but_a_warning(segmen
     assert (tmp_path / "out" / "odd_infection.nii.gz").exists()
     assert (tmp_path / "out" / "chest_volume.txt").exists()
     again = segment_scans([chest_file.parent], tmp_path / "out", segmenter, options)
-    assert again.skipped == ["chest", "odd"]
+    assert again.kept == ["chest", "odd"]
     assert again.records["odd"].warnings == ("no text: the scan is odd",)
 
 
@@ -106,7 +106,7 @@ def test_without_highdicom_a_dicom_seg_is_refused_before_the_first_scan(segmente
 def test_an_irregular_series_keeps_its_mask_and_says_why_it_has_no_dicom_seg(band_weights, tmp_path):
     pytest.importorskip("highdicom")
     write_heights(tmp_path / "ct", [0, 2, 4, 7, 9, 12], rows=24, columns=20)
-    named = Segmenter(device="cpu", weights=band_weights, intensity="unit", **OVERRIDES)
+    named = Segmenter(device="cpu", weights=band_weights, intensity="unit", all_scans=True, **OVERRIDES)
     options = BatchOptions(["dicom_seg"], report=False, progress=False)
     result = segment_scans([tmp_path / "ct"], tmp_path / "out", named, options)
     assert result.failures == {}
@@ -114,4 +114,4 @@ def test_an_irregular_series_keeps_its_mask_and_says_why_it_has_no_dicom_seg(ban
     assert "the slices are 2.00 to 3.00 mm apart, not evenly spaced" in warning
     assert (tmp_path / "out" / "ct_infection.nii.gz").exists()
     assert not (tmp_path / "out" / "ct_infection.dcm").exists()
-    assert segment_scans([tmp_path / "ct"], tmp_path / "out", named, options).skipped == ["ct"]
+    assert segment_scans([tmp_path / "ct"], tmp_path / "out", named, options).kept == ["ct"]

@@ -13,6 +13,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from infnet_monai.errors import InputError
 from infnet_monai.inference import Segmenter, segment
 from infnet_monai.run_record import StageTimer
+from infnet_monai.scans import Problem, ScanSkipped, ScanSource, Severity
 
 AXES = ["".join(signs) for order in itertools.permutations(("LR", "PA", "SI")) for signs in itertools.product(*order)]
 
@@ -102,15 +103,19 @@ def test_lung_crop_looks_only_around_the_lungs_and_can_be_switched_off(upright_r
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    "image",
     [
-        (np.full((40, 40, 3), -1000.0), "no lungs"),  # nothing but air
-        (np.random.default_rng(0).normal(40, 20, (40, 40, 4)) - 200 * np.eye(40)[..., None], "no lungs"),  # tissue
+        np.full((40, 40, 3), -1000.0),  # nothing but air
+        np.random.default_rng(0).normal(40, 20, (40, 40, 4)) - 200 * np.eye(40)[..., None],  # tissue
     ],
 )
-def test_a_scan_without_lungs_is_segmented_whole_and_said_so(segmenter, image, told):
-    result = segmenter.segment(image, np.diag([-2, -2, 5, 1]))
-    assert told in result.warnings[0]
+def test_a_scan_without_lungs_is_segmented_whole_only_where_that_is_asked_for(segmenter, band_weights, image):
+    affine = np.diag([-2, -2, 5, 1])
+    with pytest.raises(ScanSkipped, match=r"array: no lungs found: .* --all"):
+        segmenter.segment(image, affine)
+    accepting = Segmenter(device="cpu", weights=band_weights, accept="no-lungs", **OVERRIDES)
+    result = accepting.segment(image, affine)
+    assert result.warnings == ("no lungs were found; the whole slices were segmented",)
     assert result.mask.shape == image.shape
     assert result.statistics.lung_volume_ml is None
     assert result.statistics.lesion_percent_of_lung is None
@@ -153,6 +158,36 @@ def test_values_that_cannot_be_used_are_named(band_weights, chest, segmenter, tm
     (tmp_path / "damaged.pt").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(InputError, match=r"damaged.pt: cannot be read as weights"):
         Segmenter(weights=tmp_path / "damaged.pt")
+
+
+def found(path, code, severity):
+    return ScanSource(path, "chest", problems=(Problem(code, f"{code} is the matter.", severity),))
+
+
+def test_warnings_about_a_scan_reach_the_result(segmenter, chest_file, upright_result):
+    result = segmenter.segment(found(chest_file, "gantry-tilt", Severity.WARNING))
+    assert result.warnings == ("gantry-tilt is the matter.",)
+    assert np.array_equal(result.mask, upright_result.mask)
+
+
+def test_problems_of_a_scan_count_unless_they_are_accepted(segmenter, chest_file, band_weights):
+    refused, skipped = (
+        found(chest_file, "missing-slices", Severity.REFUSED),
+        found(chest_file, "localizer", Severity.SKIPPED),
+    )
+    with pytest.raises(InputError, match=r"chest\.nii\.gz: missing-slices is the matter.* --accept missing-slices"):
+        segmenter.segment(refused)
+    with pytest.raises(ScanSkipped, match=r"chest\.nii\.gz: localizer is the matter.* --all"):
+        segmenter.segment(skipped)
+    accepting = Segmenter(device="cpu", weights=band_weights, accept=["missing-slices"], all_scans=True, **OVERRIDES)
+    assert accepting.segment(refused).warnings == ("missing-slices is the matter.",)
+    assert accepting.segment(skipped).warnings == ("localizer is the matter.",)
+
+
+def test_scans_that_are_skipped_do_not_make_a_folder_one_of_several(segmenter, chest_file, monkeypatch):
+    sources = [found(chest_file, "localizer", Severity.SKIPPED), ScanSource(chest_file, "chest")]
+    monkeypatch.setattr("infnet_monai.inference.segmenter.find_scans", lambda given: sources)
+    assert segmenter.segment(chest_file.parent).warnings == ()
 
 
 def test_a_folder_with_several_scans_is_refused(segmenter, chest_file):

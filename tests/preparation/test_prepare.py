@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -11,6 +12,8 @@ from infnet_monai.data import SliceDataset
 from infnet_monai.data.datalist import load_datalist
 from infnet_monai.errors import InputError
 from infnet_monai.preparation.prepare import prepare_dataset
+from infnet_monai.reporting.dataset_sheet import draw_dataset_sheet
+from infnet_monai.scans import Problem, ScanSource, Severity
 from infnet_monai.transforms import LoadScand
 
 AFFINE = np.diag([-0.7, -0.7, 5.0, 1.0])
@@ -330,3 +333,54 @@ def test_palette_masks_are_read_by_their_indices(tmp_path):
     prepared = prepare_dataset(tmp_path, lesion_labels=[3], validation=["1"])
     assert prepared.table()["labels"].tolist() == ["3", "3"]
     assert prepared.table()["lesion %"].tolist() == [100, 100]
+
+
+def find_with(monkeypatch, name, code, severity):
+    """Let the header of one file tell of a problem, of images only."""
+
+    def find(inputs):
+        (path,) = map(Path, inputs)
+        found = (Problem(code, f"{code} is the matter.", severity),) if path.parts[-2:] == ("images", name) else ()
+        return [ScanSource(path, path.stem, problems=found)]
+
+    monkeypatch.setattr("infnet_monai.scans.acceptance.find_scans", find)
+
+
+def test_a_refused_file_is_a_bad_case_until_it_is_accepted_for_training_as_well(folder, monkeypatch):
+    find_with(monkeypatch, "c1.nii.gz", "no-orientation", Severity.REFUSED)
+    with pytest.raises(InputError, match=r"images/c1.nii.gz: no-orientation is the matter.*--accept no-orientation"):
+        prepare_dataset(folder)
+    prepared = prepare_dataset(folder, accept="no-orientation", training=["c0", "c1"], validation=["c2"])
+    assert prepared.warnings == ["c1: no-orientation is the matter."]
+    items = load_datalist(folder, "training")
+    assert [item.get("accept") for item in items] == [None, ["no-orientation"]]
+    assert LoadScand(["image", "label"])(items[1])["image"].shape == (1, 8, 6, 4)
+    assert draw_dataset_sheet(folder).is_file()
+
+
+def test_unknown_codes_are_refused_before_anything_is_read(folder):
+    with pytest.raises(InputError, match="accept 'orientation': unknown; what can be accepted: "):
+        prepare_dataset(folder, accept=["orientation"])
+
+
+def test_warnings_about_images_are_shown_and_those_about_masks_are_not(folder, monkeypatch):
+    def find(inputs):
+        (path,) = map(Path, inputs)
+        text = "It is tilted." if path.parent.name == "images" else "A label volume."
+        return [ScanSource(path, path.stem, problems=(Problem("gantry-tilt", text, Severity.SKIPPED),))]
+
+    monkeypatch.setattr("infnet_monai.scans.acceptance.find_scans", find)
+    assert prepare_dataset(folder).warnings == ["c0, c1, c2, c3: It is tilted."]
+
+
+def test_groups_stay_in_one_section_and_are_noted_for_folds(folder):
+    for number in range(4):
+        for part in ("images", "labels"):
+            path = folder / part / f"c{number}.nii.gz"
+            path.rename(path.with_name(f"p{number // 2}_{number}.nii.gz"))
+    prepared = prepare_dataset(folder, validation=0.25, group_by="(p[0-9])_")
+    assert prepared.table()["group"].tolist() in (["p0", "p0", "p1", "p1"], ["p1", "p1", "p0", "p0"])
+    assert prepared.totals()["cases"].tolist() == [2, 2]
+    assert {item["group"] for item in load_datalist(folder, "training")} == {prepared.table()["group"][0]}
+    with pytest.raises(InputError, match="group by nothing: has 0 groups"):
+        prepare_dataset(folder, group_by="nothing", overwrite=True)

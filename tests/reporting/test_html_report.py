@@ -2,6 +2,7 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,8 +48,11 @@ def report(tmp_path):
         ),
         ScanReport("broken", "failed", "broken.nii.gz: truncated; copy it again"),
     ]
+    scans[1] = replace(scans[1], warnings=["The scan is tilted.", "<i>Thick</i> slices."])
     run = {"device": {"name": "CPU & more"}, "seconds": {"network": 1.5}, "weights": None}
-    return write_html_report(tmp_path / "report.html", scans, "infnet_vgg16 0.1.0", run)
+    return write_html_report(
+        tmp_path / "report.html", scans, "infnet_vgg16 0.1.0", run, {"scout": "localizer, 1 <image>"}
+    )
 
 
 def text_of(path):
@@ -79,12 +83,28 @@ def test_model_notice_reasons_and_record_are_there(report):
 
     assert "infnet_vgg16 0.1.0" in html
     assert "Not a medical device" in html
-    assert "3 scans, 1 ok, 1 no lungs, 1 failed" in html
+    assert "4 scans, 1 ok, 1 no lungs, 1 failed, 1 skipped" in html
     assert "broken.nii.gz: truncated; copy it again" in html
     assert "<dt>device: name</dt><dd>CPU &amp; more</dd>" in html
     assert "<dt>seconds: network</dt><dd>1.5</dd>" in html
     assert "weights" not in html
     assert 'href="patient/first%20infection.nii.gz"' in html
+
+
+def test_warnings_and_skipped_scans_are_listed(report):
+    html = text_of(report)
+
+    warnings = "<li>The scan is tilted.</li><li>&lt;i&gt;Thick&lt;/i&gt; slices.</li>"
+    assert html.count(f'<ul class="warnings">{warnings}</ul>') == 1
+    assert '<th scope="row" class="text">scout</th><td class="text">localizer, 1 &lt;image&gt;</td>' in html
+    assert "#scan-4" not in html
+
+
+def test_without_skipped_scans_there_is_no_table_of_them(tmp_path):
+    html = text_of(write_html_report(tmp_path / "report.html", [ScanReport("a")], "model"))
+
+    assert 'id="skipped"' not in html
+    assert "1 scan, 1 ok" in html
 
 
 def test_names_are_escaped_and_nothing_is_fetched(report):

@@ -64,6 +64,14 @@ def test_fraction_and_lesion_labels(run, folder):
     assert '"background_labels": [\n    1\n  ]' in (folder / "dataset.json").read_text()
 
 
+def test_scans_of_a_patient_stay_together(run, folder):
+    (folder / "patients.csv").write_text("case,patient\n1,a\n2,b\n9,a\n")
+    result = run(folder, "--validation", "9", "--group-by", f"{folder / 'patients.csv'}:patient")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.splitlines() if "0, " in line]
+    assert [row[:3] for row in rows] == [["2", "training", "b"], ["9", "validation", "a"], ["1", "validation", "a"]]
+
+
 def test_skipped_cases_are_named(run, folder):
     (folder / "labels" / "1.nii.gz").unlink()
     result = run(folder, "--skip-bad")
@@ -76,6 +84,8 @@ def test_skipped_cases_are_named(run, folder):
     [
         (["--validation", "7"], "validation case '7': no such case"),
         (["--validation", "scan.1"], "validation case 'scan.1': no such case"),
+        (["--accept", "nonsense"], "accept 'nonsense': unknown; what can be accepted: missing-slices, "),
+        (["--group-by", "x"], "group by x: has 0 groups in parentheses, expected one"),
         (["--lesion-labels", "one"], "--lesion-labels one: expected whole numbers"),
     ],
 )
