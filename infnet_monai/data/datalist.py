@@ -56,7 +56,8 @@ def load_datalist(dataset_dir: str | Path, section: str) -> list[dict[str, Any]]
         One dictionary a case: ``image``, ``label`` and, where the data set has them, ``edge`` and ``lung`` as absolute
         paths; ``case``, the case's name where it is not that of its image's file; ``axes``, where the rows and columns
         of a plain picture run to (absent: ``PL``, rows towards the back, columns towards the patient's left);
-        ``lesion_labels`` and ``background_labels``, the label values that count as lesion and those that are legal
+        ``weight``, how often an epoch of training takes its slices (absent: once); ``lesion_labels`` and
+        ``background_labels``, the label values that count as lesion and those that are legal
         beside 0 but do not.
 
     Raises:

@@ -11,6 +11,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from torch.nn.parallel import DistributedDataParallel
 
 from infnet_monai.bundle import leave_ranks
+from infnet_monai.data import BalancedSlices
 from infnet_monai.handlers import BestModel, LastCheckpoint, LearningCurve
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "configs"
@@ -95,3 +96,14 @@ def test_lesion_labels_that_the_user_gives_win_over_those_of_the_data_set(given,
         assert set(item["label"][:1].unique().tolist()) <= set(values)
     volumes = parser.get_parsed_content("train#dataset").volumes
     assert volumes[0]["label"].unique().tolist() == values
+
+
+@pytest.mark.parametrize("order", [("train_best", "multi_gpu_train"), ("multi_gpu_train", "train_best")], ids="+".join)
+@pytest.mark.parametrize(("positive_only", "positions"), [("false", 10), ("true", 8)])
+def test_balanced_slices_replace_the_distributed_sampler(order, positive_only, positions, process_group, tiny_dataset):
+    parser = ConfigParser(ConfigParser.load_config_files(files(*order)))
+    parser.update({**SMALL, "dataset_dir": str(tiny_dataset), "positive_only": positive_only})
+    loader = parser.get_parsed_content("train#dataloader")
+    assert isinstance(loader.sampler, BalancedSlices)
+    assert len(loader.dataset) == positions
+    assert len(loader.sampler) == {10: 12, 8: 8}[positions]  # eight slices with lesion are two thirds of twelve
