@@ -10,7 +10,7 @@ from monai.transforms import CastToTyped, Compose, CropForegroundd, DeleteItemsd
 
 from infnet_monai.lungs import LungMaskd, LungRegion
 from infnet_monai.scans.load import SLICE_AXES
-from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd
+from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd, NeighbourSlicesd
 
 __all__ = ["ScanPreprocessing"]
 
@@ -33,6 +33,8 @@ class ScanPreprocessing(Compose):
         lesion_labels: Values of the masks that mean lesion, see :class:`infnet_monai.transforms.LesionMaskd`.
         keep_lungs: Whether ``item["lungs"]`` keeps the lungs, as labels on the grid before the crop.
         kept_hu: Range of HU to keep beyond the lung window, for :class:`infnet_monai.transforms.RandLungWindowd`.
+        neighbour_mm: Distance in mm of the slices below and above that become two more channels, see
+            :class:`infnet_monai.transforms.NeighbourSlicesd`; 0 for none.
         normalization: Transforms that follow, e.g. those to the network's channels, mean and standard deviation.
 
     Example:
@@ -50,6 +52,7 @@ class ScanPreprocessing(Compose):
         lesion_labels: int | Sequence[int] | None = None,
         keep_lungs: bool = False,
         kept_hu: tuple[float, float] | None = None,
+        neighbour_mm: float = 0,
         normalization: Sequence[Callable] = (),
     ):
         moved, size = (IMAGE, *masks), (*image_size, -1)
@@ -67,6 +70,8 @@ class ScanPreprocessing(Compose):
             CropForegroundd(moved, source_key=LUNGS, select_fn=LungRegion(), allow_missing_keys=True),
             Resized(moved, spatial_size=size, mode=modes, allow_missing_keys=True),
         ]
+        if neighbour_mm:
+            steps.append(NeighbourSlicesd(IMAGE, neighbour_mm))
         if not keep_lungs:
             steps.append(DeleteItemsd(LUNGS))
         if masks:

@@ -107,3 +107,14 @@ def test_balanced_slices_replace_the_distributed_sampler(order, positive_only, p
     assert isinstance(loader.sampler, BalancedSlices)
     assert len(loader.dataset) == positions
     assert len(loader.sampler) == {10: 12, 8: 8}[positions]  # eight slices with lesion are two thirds of twelve
+
+
+def test_neighbours_reach_the_network_alike_in_training_and_validation(tiny_dataset):
+    parser = ConfigParser(ConfigParser.load_config_files(files()))
+    parser.update({**SMALL, "dataset_dir": str(tiny_dataset), "neighbour_mm": 5})
+    parser["validate#dataset#data"] = parser["train#dataset#data"]
+    trained, validated = (parser.get_parsed_content(f"{section}#dataset")[0] for section in ("train", "validate"))
+    assert trained["image"].shape == (3, 32, 32)
+    assert trained["image"].shape[0] == validated["image"].shape[0] == 3
+    assert torch.equal(torch.as_tensor(trained["image"]), validated["image"][..., trained["slice"]].as_tensor())
+    assert not torch.equal(trained["image"][0] * 0.229 + 0.485, trained["image"][1] * 0.224 + 0.456)
