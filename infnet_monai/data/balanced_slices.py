@@ -34,6 +34,10 @@ class BalancedSlices(DistributedSampler):
         num_replicas: Number of ranks; by default those of the process group, 1 without one.
         rank: Number of this rank.
 
+    Attributes:
+        empty_weights: Weight of each slice without lesion in the draw of those that an epoch has room for, above 0;
+            equal at first, see :class:`infnet_monai.handlers.HardNegatives`.
+
     Raises:
         InputError: ``lesion_fraction`` or ``epoch_size`` is out of range.
 
@@ -63,6 +67,7 @@ class BalancedSlices(DistributedSampler):
         super().__init__(dataset, ranks, idist.get_rank() if rank is None else rank, seed=seed)
         has_lesion = torch.tensor(_have_lesion(dataset), dtype=torch.bool)
         self.lesion, self.empty = has_lesion.nonzero().flatten(), (~has_lesion).nonzero().flatten()
+        self.empty_weights = torch.ones(len(self.empty))
         if epoch_size is None:
             fraction = lesion_fraction if len(self.empty) else 1
             epoch_size = round(len(self.lesion) / fraction) or len(self.empty)
@@ -72,11 +77,16 @@ class BalancedSlices(DistributedSampler):
         self.num_samples = epoch_size // ranks  # all ranks make the same number of steps
         self.total_size = epoch_size
 
+    def empty_names(self) -> list[tuple[str, int]]:
+        """Return case and slice number of each slice without lesion, in the order of ``empty_weights``."""
+        names = _names(self.dataset)  # type: ignore[arg-type]
+        return [names[position] for position in self.empty.tolist()]
+
     def __iter__(self) -> Iterator[int]:
         """Draw this rank's positions in the dataset for the epoch that ``set_epoch`` has named."""
         generator = Generator().manual_seed(_mix(self.seed, self.epoch))
-        lesion = _draw(self.lesion, self.lesion_size, generator)
-        empty = _draw(self.empty, self.total_size - self.lesion_size, generator)
+        lesion = _draw(self.lesion, self.lesion_size, torch.ones(len(self.lesion)), generator)
+        empty = _draw(self.empty, self.total_size - self.lesion_size, self.empty_weights, generator)
         drawn = torch.cat([lesion, empty])
         drawn = drawn[torch.randperm(len(drawn), generator=generator)]
         return iter(drawn[self.rank :: self.num_replicas][: self.num_samples].tolist())
@@ -98,8 +108,13 @@ def _mix(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
-def _draw(positions: Tensor, number: int, generator: Generator) -> Tensor:
-    """Draw a number of positions, each as often as the others or once more."""
+def _draw(positions: Tensor, number: int, weights: Tensor, generator: Generator) -> Tensor:
+    """Draw a number of positions, each as often as the others or once more, those of high weight first."""
     rounds = -(-number // len(positions)) if number else 0
-    orders = [positions[torch.randperm(len(positions), generator=generator)] for _ in range(rounds)]
-    return torch.cat(orders)[:number] if orders else positions[:0]
+    drawn = [torch.multinomial(weights, len(positions), generator=generator) for _ in range(rounds)]
+    return positions[torch.cat(drawn)[:number]] if drawn else positions[:0]
+
+
+def _names(dataset: SliceDataset | ConcatDataset) -> list[tuple[str, int]]:
+    parts: list[Any] = dataset.datasets if isinstance(dataset, ConcatDataset) else [dataset]
+    return [name for part in parts for name in part.names()]

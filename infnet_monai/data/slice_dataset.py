@@ -134,6 +134,10 @@ class SliceDataset(Dataset):
             self.volumes.append({key: _kept_slices(stack, kept) for key, stack in volume.items()})
             self.has_lesion += _have_lesion(self.volumes[-1], len(kept)) * weight
 
+    def names(self) -> list[tuple[str, int]]:
+        """Return the case and the number of the slice in its volume, for each position."""
+        return [(self.cases[volume], self._slice_numbers[k]) for k, (volume, _) in enumerate(self.index)]
+
     def __len__(self) -> int:
         return len(self.index)
 
