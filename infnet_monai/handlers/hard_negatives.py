@@ -21,10 +21,14 @@ UNSEEN = -1.0
 class HardNegatives:
     r"""Weigh the slices without lesion of a sampler by the lesion that training has last predicted in them.
 
-    With the predicted area :math:`a`, the sum of the probabilities over the pixels, a slice's weight in the draw of the
-    next epoch is :math:`1 + s \, a / \bar{a}`: with the strength :math:`s = 1`, one with the mean area is drawn as if
-    there were two of it. The area is taken instead of the loss, whose part for intersection over union is close to 1 in
-    every slice without lesion. Slices of cases of one name and number share a weight.
+    With the predicted area a, the sum of the probabilities over the pixels, and the strength s, a slice's weight in the
+    draw of the next epoch is
+
+    .. math:: 1 + s \, a / \bar{a}
+
+    With s = 1, one with the mean area is drawn as if there were two of it. The area is taken instead of the loss, whose
+    part for intersection over union is close to 1 in every slice without lesion. Slices of cases of one name and number
+    have one weight.
 
     Args:
         sampler: Draws the slices.
