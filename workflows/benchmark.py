@@ -12,6 +12,7 @@ from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.benchmarks.scans import measure_scans
+from infnet_monai.benchmarks.training import measure_training
 from infnet_monai.inference import supports_bf16
 from infnet_monai.networks import measure_models
 
@@ -46,6 +47,18 @@ def inference(
         costs = measure_inference(backbone, weights, slices, repeats, means=means)
         print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")
         print(pd.DataFrame([asdict(cost) for cost in costs]).round(4).to_string(index=False))
+
+
+@app.command()
+def training(
+    backbone: Annotated[str, typer.Argument(help="Name of a backbone.")] = "efficientnet_lite0",
+    batch_sizes: Annotated[list[int] | None, typer.Option(help="Slices in a batch (default: 4 and 2).")] = None,
+    repeats: Annotated[int, typer.Option(help="Number of repetitions.")] = 5,
+) -> None:
+    """CPU seconds of a training step on one thread as a bundle runs it, beside all in bf16 and all in float32."""
+    for cost in measure_training(backbone, batch_sizes or (4, 2), repeats):
+        _print_one(cost)
+        print(f"speed-up over all convolutions in bf16: {cost.speed_up:.2f}")
 
 
 @app.command()

@@ -39,6 +39,10 @@ def compare_backbones(
     baselines: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(BASELINES)}.")] = None,
     seeds: Annotated[list[int] | None, typer.Option(help="Each is a run of its own (default: 0).")] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validate over training and validation items.")] = None,
+    extra_training: Annotated[
+        Path | None,
+        typer.Option("--extra-training", "--extra_training", help="Prepared data that every fold trains on as well."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Length of training (default: the bundles').")] = None,
     override: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for every run; values are JSON.")] = None,
     overlay: Annotated[str | None, typer.Option(help="Second config file in each bundle's configs folder.")] = None,
@@ -60,6 +64,7 @@ def compare_backbones(
             methods=find_methods(names or [], baselines or []),
             seeds=tuple(seeds or [0]),
             folds=folds,
+            extra_training=None if extra_training is None else extra_training.resolve(),
             epochs=epochs,
             overrides=parse_overrides(override or [], SET_HERE),
             overlay=overlay,

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from infnet_monai.comparison.folds import deal_folds, foldable_items, write_folds
+from infnet_monai.comparison.folds import deal_folds, extra_items, foldable_items, write_folds
 from infnet_monai.comparison.options import ComparisonOptions
 from infnet_monai.comparison.outputs import write_outputs
 from infnet_monai.comparison.plan import Run, check_run, plan_runs
@@ -61,7 +61,7 @@ def compare(options: ComparisonOptions) -> Comparison:
     for run in runs:
         check_run(run, options.retrain)
     if options.folds is not None:
-        write_folds(options.dataset_dir, options.folds, options.output_dir)
+        write_folds(options.dataset_dir, options.folds, options.output_dir, options.extra_training)
     problems = _complete_all(runs)
     return Comparison(write_outputs(options, runs, problems), problems)
 
@@ -69,7 +69,9 @@ def compare(options: ComparisonOptions) -> Comparison:
 def _check_data(options: ComparisonOptions) -> None:
     """Fail now, not in every run."""
     if options.folds is not None:
-        deal_folds(foldable_items(options.dataset_dir), options.folds)
+        items = foldable_items(options.dataset_dir)
+        deal_folds(items, options.folds)
+        extra_items(options.extra_training, items)
         return
     for section in ("training", "validation", "test"):
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infnet_monai.comparison.baselines import BASELINE_RECIPE, baseline_overrides
+from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
 from infnet_monai.training.recipe import PLACES, Recipe
 
@@ -45,6 +46,8 @@ class ComparisonOptions:
         methods: What is compared, in the order of the tables.
         seeds: Seeds; each method is trained once with each.
         folds: Number of folds of a cross-validation; None for the data set's own sections.
+        extra_training: Folder of another data set whose training section joins the training of every fold; it is never
+            validated nor measured.
         epochs: Length of training; None for what the bundles say.
         overrides: Config items of every run that go over the bundles'.
         overlay: Name of a second config file in each bundle's configs folder.
@@ -52,7 +55,7 @@ class ComparisonOptions:
         retrain: Train those again whose options have changed, instead of refusing.
 
     Raises:
-        InputError: A number is out of range, or a seed is given twice.
+        InputError: A number is out of range, a seed is given twice, or ``extra_training`` comes without ``folds``.
     """
 
     dataset_dir: Path
@@ -60,6 +63,7 @@ class ComparisonOptions:
     methods: Sequence[Method]
     seeds: Sequence[int] = (0,)
     folds: int | None = None
+    extra_training: Path | None = None
     epochs: int | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     overlay: str | None = None
@@ -71,6 +75,11 @@ class ComparisonOptions:
             raise InputError(f"seeds {', '.join(map(str, self.seeds)) or 'none'}: expected one or more different ones")
         if self.epochs is not None and self.epochs < 1:
             raise InputError(f"epochs {self.epochs}: expected at least 1")
+        if self.extra_training is not None and self.folds is None:
+            raise InputError(
+                f"extra training {self.extra_training}: joins the folds of a cross-validation; give --folds, or list "
+                f"its items in the training section of {self.dataset_dir / DATALIST_NAME}"
+            )
 
 
 def find_methods(bundles: Sequence[str], baselines: Sequence[str]) -> list[Method]:

@@ -98,10 +98,12 @@ def fixed_threshold_caption(options: ComparisonOptions) -> str:
 
 
 def _weights_words(options: ComparisonOptions) -> str:
-    """Say which epoch's weights are measured."""
+    """Say which epoch's weights are measured, and what else they were trained on."""
     if options.folds is None:
         return "Weights of the epoch with the best Dice on the validation section."
-    return "Weights of the last epoch: no epoch was chosen on slices that are measured."
+    more = options.extra_training
+    joined = f" Each fold was trained on the training section of {more.name} as well." if more is not None else ""
+    return f"Weights of the last epoch: no epoch was chosen on slices that are measured.{joined}"
 
 
 def _spread_words(options: ComparisonOptions) -> str:
@@ -133,6 +135,7 @@ def _facts(options: ComparisonOptions) -> dict[str, object]:
         "data set": options.dataset_dir,
         "seeds": ", ".join(map(str, options.seeds)),
         "folds": options.folds or "none",
+        "extra training": options.extra_training or "none",
         "epochs": options.epochs or "as in the bundles",
         "overlay": options.overlay or "none",
         "overlay of the evaluation": options.evaluation_overlay or "none",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from infnet_monai.comparison.folds import fold_dir
 from infnet_monai.comparison.options import ComparisonOptions, Method
@@ -27,6 +28,7 @@ __all__ = ["EVALUATION", "Run", "check_run", "plan_runs"]
 logger = logging.getLogger(__name__)
 
 EVALUATE = "evaluate.json"
+EXTRA_TRAINING_SHA256 = f"sha256 of the extra training's {DATALIST_NAME}"
 FINAL_MODEL = {"best_model#_target_": "infnet_monai.handlers.FinalModel"}
 # Items that go over the bundle's evaluation.
 EVALUATION = {
@@ -111,12 +113,14 @@ def plan_runs(options: ComparisonOptions) -> list[Run]:
     Raises:
         InputError: A config file is missing, or an override names no item of a bundle.
     """
-    datalist_sha256 = file_sha256(options.dataset_dir / DATALIST_NAME)
+    facts: dict[str, Any] = {DATALIST_SHA256: file_sha256(options.dataset_dir / DATALIST_NAME), "folds": options.folds}
+    if options.extra_training is not None:
+        facts[EXTRA_TRAINING_SHA256] = file_sha256(options.extra_training / DATALIST_NAME)
     recipes = {method.name: _run_recipe(method, options) for method in options.methods}
     epochs = {name: options.epochs or int(recipe.value("epochs")) for name, recipe in recipes.items()}
     folds = [None] if options.folds is None else range(1, options.folds + 1)
     return [
-        _plan_run(options, method, recipes[method.name], epochs[method.name], seed, fold, datalist_sha256)
+        _plan_run(options, method, recipes[method.name], epochs[method.name], seed, fold, facts)
         for seed, fold, method in product(options.seeds, folds, options.methods)
     ]
 
@@ -133,7 +137,7 @@ def _plan_run(
     epochs: int,
     seed: int,
     fold: int | None,
-    datalist_sha256: str,
+    facts: Mapping[str, Any],
 ) -> Run:
     folder = f"seed_{seed}" + ("" if fold is None else f"_fold_{fold}_of_{options.folds}")
     overlays = [options.evaluation_overlay] if options.evaluation_overlay else []
@@ -145,7 +149,7 @@ def _plan_run(
         epochs=epochs,
         seed=seed,
         # A fold's own datalist names the files by absolute paths, which may change.
-        facts={DATALIST_SHA256: datalist_sha256, "fold": fold, "folds": options.folds},
+        facts={**facts, "fold": fold},
         method=method,
         fold=fold,
         evaluation_files=recipe.files(EVALUATE, *overlays),

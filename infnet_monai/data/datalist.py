@@ -57,8 +57,8 @@ def load_datalist(dataset_dir: str | Path, section: str) -> list[dict[str, Any]]
         paths; ``case``, the case's name where it is not that of its image's file; ``axes``, where the rows and columns
         of a plain picture run to (absent: ``PL``, rows towards the back, columns towards the patient's left);
         ``group``, e.g. the patient, whose cases stay together; ``accept``, codes of problems of the files that were
-        accepted; ``lesion_labels`` and ``background_labels``, the label values that count as lesion and those that are
-        legal beside 0 but do not.
+        accepted; ``weight``, how often an epoch of training takes its slices (absent: once); ``lesion_labels`` and
+        ``background_labels``, the label values that count as lesion and those that are legal beside 0 but do not.
 
     Raises:
         InputError: No such data set or section, or a file that it lists does not exist.

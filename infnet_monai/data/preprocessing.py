@@ -10,7 +10,7 @@ from monai.transforms import CastToTyped, Compose, CropForegroundd, DeleteItemsd
 
 from infnet_monai.lungs import LungMaskd, LungRegion
 from infnet_monai.scans.load import SLICE_AXES
-from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd
+from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd, NeighbourSlicesd
 
 __all__ = ["ScanPreprocessing"]
 
@@ -20,8 +20,9 @@ IMAGE, LUNGS = "image", "lungs"
 class ScanPreprocessing(Compose):
     """Read a scan, orient it, find the lungs, apply the lung window, crop to the lungs and resize the slices.
 
-    The image becomes ``(1, H, W, D)`` in [0, 1], rows towards posterior, columns towards the patient's left. The
-    ``transforms`` are a flat sequence, and what they do to the image can be undone by MONAI's ``Invertd``.
+    The image becomes ``(1, H, W, D)`` in [0, 1] (beyond it with ``kept_hu``), rows towards posterior, columns towards
+    the patient's left. The ``transforms`` are a flat sequence, and what they do to the image can be undone by MONAI's
+    ``Invertd``.
 
     Args:
         image_size: Height and width of the slices in pixels.
@@ -31,6 +32,9 @@ class ScanPreprocessing(Compose):
         references: Keys of the masks that stay on the grid of the file; an item must have them.
         lesion_labels: Values of the masks that mean lesion, see :class:`infnet_monai.transforms.LesionMaskd`.
         keep_lungs: Whether ``item["lungs"]`` keeps the lungs, as labels on the grid before the crop.
+        kept_hu: Range of HU to keep beyond the lung window, for :class:`infnet_monai.transforms.RandLungWindowd`.
+        neighbour_mm: Distance in mm of the slices below and above that become two more channels, see
+            :class:`infnet_monai.transforms.NeighbourSlicesd`; 0 for none.
         normalization: Transforms that follow, e.g. those to the network's channels, mean and standard deviation.
 
     Example:
@@ -47,6 +51,8 @@ class ScanPreprocessing(Compose):
         references: Sequence[str] = (),
         lesion_labels: int | Sequence[int] | None = None,
         keep_lungs: bool = False,
+        kept_hu: tuple[float, float] | None = None,
+        neighbour_mm: float = 0,
         normalization: Sequence[Callable] = (),
     ):
         moved, size = (IMAGE, *masks), (*image_size, -1)
@@ -60,10 +66,12 @@ class ScanPreprocessing(Compose):
         steps += [
             Orientationd(moved, axcodes=SLICE_AXES, labels=None, allow_missing_keys=True),
             LungMaskd(IMAGE, LUNGS, intensity=intensity, enabled=lung_crop),
-            LungWindowd(IMAGE, intensity),
+            LungWindowd(IMAGE, intensity, kept_hu=kept_hu),
             CropForegroundd(moved, source_key=LUNGS, select_fn=LungRegion(), allow_missing_keys=True),
             Resized(moved, spatial_size=size, mode=modes, allow_missing_keys=True),
         ]
+        if neighbour_mm:
+            steps.append(NeighbourSlicesd(IMAGE, neighbour_mm))
         if not keep_lungs:
             steps.append(DeleteItemsd(LUNGS))
         if masks:

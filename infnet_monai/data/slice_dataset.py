@@ -18,6 +18,8 @@ from infnet_monai.errors import InputError
 
 __all__ = ["SliceDataset", "case_name", "case_of"]
 
+LABEL = "label"
+
 
 def case_name(path: str | Path) -> str:
     """Return a file's name without folder and suffix, the name of its case.
@@ -58,6 +60,9 @@ class SliceDataset(Dataset):
     Indices run over the slices of all volumes, so the ordinary shuffling, ``DistributedSampler`` and
     ``torch.utils.data.random_split`` work. A 352 x 352 slice takes 0.5 MB (image, float32) plus 0.12 MB (mask, uint8).
 
+    An item with a ``weight`` of N is N items of the dataset for each of its slices, which are kept in memory once: a
+    few cases of another kind can be seen as often as many.
+
     Args:
         data: Items with the paths of ``keys``, e.g. from :func:`infnet_monai.data.load_datalist`.
         transform: Applied once to each item; gives volumes ``(C, H, W, D)`` for ``keys``, equal in D.
@@ -71,9 +76,10 @@ class SliceDataset(Dataset):
         sampler: The rule in use.
         volumes: For each item its kept slices ``(N, C, H, W)`` by key.
         index: For each position of the dataset the volume, and the row of its kept slices.
+        has_lesion: For each position whether the slice has a lesion; False without a ``label``.
 
     Raises:
-        InputError: There are no items, or no slice is left.
+        InputError: There are no items, no slice is left, or a weight is no whole number from 1.
     """
 
     def __init__(
@@ -116,14 +122,21 @@ class SliceDataset(Dataset):
         self.cases = [case_of(item) for item in self.data]
         self.volumes: list[dict[str, Tensor]] = []
         self.index: list[tuple[int, int]] = []
+        self.has_lesion: list[bool] = []
         self._slice_numbers: list[int] = []
         for item in tqdm(self.data, desc="Reading volumes", unit="volume", disable=not progress):
             transformed = self.transform(item)
             volume = {key: _slice_first(transformed[key]) for key in self.keys if key in transformed}
             kept = list(self.sampler.choose(volume))
-            self.index += [(len(self.volumes), row) for row in range(len(kept))]
-            self._slice_numbers += kept
+            weight = _weight_of(item)
+            self.index += [(len(self.volumes), row) for row in range(len(kept))] * weight
+            self._slice_numbers += kept * weight
             self.volumes.append({key: _kept_slices(stack, kept) for key, stack in volume.items()})
+            self.has_lesion += _have_lesion(self.volumes[-1], len(kept)) * weight
+
+    def names(self) -> list[tuple[str, int]]:
+        """Return the case and the number of the slice in its volume, for each position."""
+        return [(self.cases[volume], self._slice_numbers[k]) for k, (volume, _) in enumerate(self.index)]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -133,6 +146,17 @@ class SliceDataset(Dataset):
         item: dict[str, Any] = {key: stack[row] for key, stack in self.volumes[volume].items()}
         item["case"], item["slice"] = self.cases[volume], self._slice_numbers[position]
         return self.slice_transform(item) if self.slice_transform is not None else item
+
+
+def _weight_of(item: Mapping[str, Any]) -> int:
+    weight = item.get("weight", 1)
+    if not isinstance(weight, int) or weight < 1:
+        raise InputError(f"{case_of(item)}: weight {weight!r} is no whole number from 1; correct it in dataset.json")
+    return weight
+
+
+def _have_lesion(volume: Mapping[str, Tensor], length: int) -> list[bool]:
+    return volume[LABEL].flatten(1).any(dim=1).bool().tolist() if LABEL in volume else [False] * length
 
 
 def _slice_first(volume: Tensor) -> Tensor:

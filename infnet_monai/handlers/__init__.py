@@ -2,6 +2,7 @@
 
 from infnet_monai.handlers.case_tables import CaseTables
 from infnet_monai.handlers.checkpoints import BestModel, FinalModel, LastCheckpoint
+from infnet_monai.handlers.hard_negatives import HardNegatives
 from infnet_monai.handlers.learning_curve import LearningCurve
 from infnet_monai.handlers.preview import ValidationPreview
 from infnet_monai.handlers.slice_metrics import SliceMetrics
@@ -21,6 +22,7 @@ __all__ = [
     "FinalModel",
     "FirstAndLastValidation",
     "GradientClipping",
+    "HardNegatives",
     "LastCheckpoint",
     "LearningCurve",
     "LossProgressBar",

@@ -115,14 +115,16 @@ class LastCheckpoint:
 
     Args:
         path: File of the state, e.g. ``models/last.pth``.
-        objects: What is saved beside the epoch, each with ``state_dict`` and ``load_state_dict``.
+        objects: What is saved beside the epoch, each with ``state_dict`` and ``load_state_dict``;
+            ``None`` stands for one that is disabled.
         best_model: Chooses the epoch whose weights are kept; the last one where it has no score in the end.
         resume: Continue from the file at the start.
     """
 
     def __init__(self, path: str | Path, objects: Mapping[str, Any], best_model: BestModel, resume: bool = False):
         self.path = Path(path)
-        self.objects = {**objects, "best_model": best_model}
+        present = {name: item for name, item in objects.items() if item is not None}
+        self.objects = {**present, "best_model": best_model}
         self.best_model = best_model
         self.resume = resume
 

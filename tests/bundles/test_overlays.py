@@ -11,6 +11,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from torch.nn.parallel import DistributedDataParallel
 
 from infnet_monai.bundle import leave_ranks
+from infnet_monai.data import BalancedSlices
 from infnet_monai.handlers import BestModel, LastCheckpoint, LearningCurve
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "configs"
@@ -95,3 +96,25 @@ def test_lesion_labels_that_the_user_gives_win_over_those_of_the_data_set(given,
         assert set(item["label"][:1].unique().tolist()) <= set(values)
     volumes = parser.get_parsed_content("train#dataset").volumes
     assert volumes[0]["label"].unique().tolist() == values
+
+
+@pytest.mark.parametrize("order", [("train_best", "multi_gpu_train"), ("multi_gpu_train", "train_best")], ids="+".join)
+@pytest.mark.parametrize(("positive_only", "positions"), [("false", 10), ("true", 8)])
+def test_balanced_slices_replace_the_distributed_sampler(order, positive_only, positions, process_group, tiny_dataset):
+    parser = ConfigParser(ConfigParser.load_config_files(files(*order)))
+    parser.update({**SMALL, "dataset_dir": str(tiny_dataset), "positive_only": positive_only})
+    loader = parser.get_parsed_content("train#dataloader")
+    assert isinstance(loader.sampler, BalancedSlices)
+    assert len(loader.dataset) == positions
+    assert len(loader.sampler) == {10: 12, 8: 8}[positions]  # eight slices with lesion are two thirds of twelve
+
+
+def test_neighbours_reach_the_network_alike_in_training_and_validation(tiny_dataset):
+    parser = ConfigParser(ConfigParser.load_config_files(files()))
+    parser.update({**SMALL, "dataset_dir": str(tiny_dataset), "neighbour_mm": 5})
+    parser["validate#dataset#data"] = parser["train#dataset#data"]
+    trained, validated = (parser.get_parsed_content(f"{section}#dataset")[0] for section in ("train", "validate"))
+    assert trained["image"].shape == (3, 32, 32)
+    assert trained["image"].shape[0] == validated["image"].shape[0] == 3
+    assert torch.equal(torch.as_tensor(trained["image"]), validated["image"][..., trained["slice"]].as_tensor())
+    assert not torch.equal(trained["image"][0] * 0.229 + 0.485, trained["image"][1] * 0.224 + 0.456)

@@ -125,6 +125,18 @@ def test_resumed_epochs_draw_the_random_numbers_of_an_undisturbed_training(train
     assert curve == whole
 
 
+def test_hard_negatives_are_resumed(train):
+    recipe = {"files": ("train.json", "train_best.json"), "hard_negatives": 5.0, "resume": "auto"}
+    recipe |= {"warmup_epochs": 1, "lr_scheduler#t_total": 3}
+    undisturbed, _ = train("undisturbed", epochs=3, **recipe)
+    for epochs in (2, 3):
+        folder, _ = train("resumed", epochs=epochs, **recipe)
+    area = weights(folder, "last.pth")["hard_negatives"]["area"]
+    assert len(area) == 2
+    assert (area > 0).any()
+    assert same(area, weights(undisturbed, "last.pth")["hard_negatives"]["area"])
+
+
 def test_resuming_a_finished_training_writes_what_a_kill_has_prevented(train):
     folder, record = train(epochs=2)
     before = weights(folder)

@@ -23,3 +23,10 @@ def test_folds_say_that_nothing_was_chosen(options):
     assert "Mean over all slices and 2 seeds ± standard deviation over the runs of 5 folds and 2 seeds." in caption
     assert "best Dice" not in caption
     assert "the held-out parts are not seen" in learning_curve_note(options(folds=5))
+
+
+def test_extra_training_is_named_wherever_it_was_trained_on(options, tmp_path):
+    with_more = options(folds=5, extra_training=tmp_path / "volumes")
+    for caption in (table_caption(with_more, 50), fixed_threshold_caption(with_more)):
+        assert "Each fold was trained on the training section of volumes as well." in caption
+    assert "volumes" not in table_caption(options(folds=5), 50)

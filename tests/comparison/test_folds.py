@@ -1,6 +1,8 @@
 import json
+from pathlib import Path
 
 import pytest
+from tiny_cases import write_case
 
 from infnet_monai.comparison.folds import deal_folds, fold_dir, foldable_items, write_folds
 from infnet_monai.data import load_datalist
@@ -61,6 +63,29 @@ def test_more_folds_than_groups_are_refused():
     items = [{"image": str(k), "group": "ab"[k % 2]} for k in range(6)]
     with pytest.raises(InputError, match="folds 3: expected 2 to 2, the number of groups"):
         deal_folds(items, 3)
+
+
+def test_extra_training_joins_every_training_and_is_never_measured(tiny_dataset, tmp_path):
+    cases = [write_case(tmp_path / "more", f"more_{k}", seed=10 + k) for k in range(2)]
+    (tmp_path / "more" / "dataset.json").write_text(json.dumps({"training": cases, "test": cases[:1]}))
+    plain, joined = tmp_path / "plain", tmp_path / "joined"
+    write_folds(tiny_dataset, 3, plain)
+    write_folds(tiny_dataset, 3, joined, tmp_path / "more")
+    for fold in (1, 2, 3):
+        for section, extra in (("training", [0, 1]), ("validation", []), ("test", [])):
+            added = [str(tmp_path / "more" / cases[k]["image"]) for k in extra]
+            alone = images(load_datalist(fold_dir(plain, fold), section))
+            assert images(load_datalist(fold_dir(joined, fold), section)) == alone + added
+
+
+def test_extra_training_that_the_folds_measure_is_refused(tiny_dataset, tmp_path):
+    items = foldable_items(tiny_dataset)
+    copied = tmp_path / "other name.nii.gz"
+    copied.write_bytes(Path(items[2]["image"]).read_bytes())
+    datalist = {"training": [{"image": str(copied), "label": items[2]["label"]}]}
+    (tmp_path / "dataset.json").write_text(json.dumps(datalist))
+    with pytest.raises(InputError, match=r"other name\.nii\.gz: holds the same image as .*case_2\.nii\.gz"):
+        write_folds(tiny_dataset, 3, tmp_path / "out", tmp_path)
 
 
 @pytest.mark.parametrize("folds", [1, 4])

@@ -103,3 +103,17 @@ def test_unknown_override_names_the_bundle(options):
         InputError, match="override 'batchsize': infnet_vgg16 has no such item; did you mean batch_size"
     ):
         plan_runs(options(overrides={"batchsize": 3}))
+
+
+def test_extra_training_is_a_fact_of_the_runs_that_have_it(options, tmp_path):
+    (tmp_path / "dataset.json").write_text('{"training": []}')
+    plain, joined = (plan_runs(options(folds=2, extra_training=more))[0] for more in (None, tmp_path))
+    start(plain)
+    assert plain.changed_options() == []
+    [changed] = joined.changed_options()
+    assert "sha256 of the extra training's dataset.json" in changed
+
+
+def test_extra_training_without_folds_is_refused(options, tmp_path):
+    with pytest.raises(InputError, match=r"joins the folds of a cross-validation; give --folds, or list its items in"):
+        options(extra_training=tmp_path)

@@ -52,3 +52,18 @@ def test_gradient_flows_and_empty_mask_is_finite():
 def test_other_shape_is_refused():
     with pytest.raises(ValueError, match="same shape"):
         StructureLoss()(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 9))
+
+
+@pytest.mark.parametrize("pixels", [1, 10, 100])
+def test_false_positives_on_a_slice_without_lesion_are_pushed_down_most(pixels):
+    logits = torch.full((1, 1, 64, 64), -8.0)
+    logits.view(-1)[:pixels] = 3
+    logits.requires_grad_()
+    loss = StructureLoss()(logits, torch.zeros_like(logits))
+    loss.backward()
+    gradient = logits.grad.view(-1)
+    assert (gradient > 0).all()
+    assert gradient[:pixels].min() > 50 * gradient[pixels:].max()
+    area = torch.sigmoid(logits.detach()).sum().item()  # the IoU part saturates with it: 1 - 1 / (area + 1)
+    bce = torch.nn.functional.softplus(logits.detach()).mean().item()
+    assert loss.item() == pytest.approx(bce + 1 - 1 / (area + 1), rel=1e-4)

