@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from infnet_monai.errors import InputError, unwrapped_input_errors
 from infnet_monai.inference.bundle_config import BundleConfig
 from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
+from infnet_monai.lungs.keep_in_chest import REMOVED_ML
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.load import scan_from_array
@@ -29,7 +30,8 @@ __all__ = ["Scan", "Segmenter", "segment"]
 Scan = str | Path | ScanSource | SpatialImage | ArrayLike
 
 STAGES: dict[type, str] = {LoadScand: "read", LungMaskd: "lungs"}
-NO_LUNGS = "no lungs were found; the whole slices were segmented"
+NO_LUNGS = "no lungs were found; the whole slices were segmented, and nothing outside the chest was removed"
+REMOVED_WARNING_ML = 1.0
 
 
 class Segmenter:
@@ -107,10 +109,10 @@ class Segmenter:
         with timer.stage("network"):
             logits = self._run_network(item["image"].as_tensor()[None].to(self.device), on_slices)
         with timer.stage("restore"):
-            restored = self._restoring({"image": item["image"], "pred": logits[0].cpu()})
+            restored = self._restoring({"image": item["image"], "pred": logits[0].cpu(), "chest": item["chest"]})
             mask = restored["pred"]
             lungs = reoriented(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
-        found = bool(item["lungs"].any())
+        removed_ml = mask.meta.get(REMOVED_ML)
         return Segmentation(
             mask=mask[0].numpy(),
             probability=restored["probability"][0].numpy(),
@@ -118,8 +120,17 @@ class Segmenter:
             affine=mask.affine.numpy(),
             upright_image=item["upright"],
             intensity=item["image"].meta["intensity"],
-            warnings=() if found or not self.settings.lung_crop else (NO_LUNGS,),
+            warnings=self._warnings(item, removed_ml),
+            removed_outside_chest_ml=removed_ml,
         )
+
+    def _warnings(self, item: Mapping[Any, Any], removed_ml: float | None) -> tuple[str, ...]:
+        warnings = list(item["image"].meta.get("warnings", ()))
+        if self.settings.lung_crop and not item["lungs"].any():
+            warnings.append(NO_LUNGS)
+        if removed_ml is not None and removed_ml > REMOVED_WARNING_ML:
+            warnings.append(f"{removed_ml:.1f} ml that the network took for lesion outside the chest were removed")
+        return tuple(warnings)
 
     def _prepare(self, item: dict[Any, Any], timer: StageTimer) -> dict[Any, Any]:
         for step in self._preprocessing:
