@@ -6,6 +6,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from scipy import ndimage
 
 from infnet_monai.lungs import LungMaskd, LungRegion, find_lungs
 from infnet_monai.lungs.sides import label_sides
@@ -72,7 +73,8 @@ def test_the_crop_of_a_healthy_chest_does_not_grow(chest):
 def test_the_surroundings_and_the_abdomen_are_no_chest(chest):
     image, _, affine = chest
     spacing_mm = tuple(nib.affines.voxel_sizes(affine))
-    abdomen = np.repeat(np.where(image[..., :1] < -500, image[..., :1], WHITE_HU), 20, axis=2)
+    body = ndimage.binary_fill_holes(image[..., 0] > -500)
+    abdomen = np.repeat(np.where(body, WHITE_HU, image[..., 0])[..., np.newaxis], 20, axis=2)
     longer = np.concatenate([abdomen, image], axis=2)
     gas = (slice(40, 50), slice(70, 85), slice(2, 8))
     longer[gas] = -1000
