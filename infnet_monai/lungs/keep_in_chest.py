@@ -6,9 +6,11 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import nibabel as nib
+import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, Orientation
+from monai.utils import convert_to_numpy
 
 __all__ = ["REMOVED_ML", "KeepInChestd"]
 
@@ -41,9 +43,16 @@ class KeepInChestd(MapTransform):
                 volume.meta[REMOVED_ML] = None
                 continue
             axes = "".join(nib.aff2axcodes(volume.affine))
-            outside = torch.as_tensor(Orientation(axcodes=axes, labels=None)(chest)).to(volume.device) == 0
+            inside = (torch.as_tensor(Orientation(axcodes=axes, labels=None)(chest)).to(volume.device) > 0).to(
+                volume.dtype
+            )
             voxel_ml = float(torch.linalg.det(volume.affine[:3, :3].double()).abs()) / 1000
-            removed = int(torch.count_nonzero(volume.as_tensor()[outside]))
-            item[key] = volume.masked_fill(outside, 0)
+            item[key] = volume * inside
+            removed = _count(volume) - _count(item[key])
             item[key].meta[REMOVED_ML] = removed * voxel_ml
         return item
+
+
+def _count(volume: Any) -> int:
+    """Voxels that are not 0, by NumPy, which does not depend on the order of the axes in memory."""
+    return int(np.count_nonzero(convert_to_numpy(volume)))
