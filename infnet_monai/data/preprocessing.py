@@ -14,7 +14,7 @@ from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, Lung
 
 __all__ = ["ScanPreprocessing"]
 
-IMAGE, LUNGS = "image", "lungs"
+IMAGE, LUNGS, CHEST = "image", "lungs", "chest"
 
 
 class ScanPreprocessing(Compose):
@@ -31,7 +31,8 @@ class ScanPreprocessing(Compose):
         masks: Keys of the masks that are oriented, cropped and resized with the image; an item may lack them.
         references: Keys of the masks that stay on the grid of the file; an item must have them.
         lesion_labels: Values of the masks that mean lesion, see :class:`infnet_monai.transforms.LesionMaskd`.
-        keep_lungs: Whether ``item["lungs"]`` keeps the lungs, as labels on the grid before the crop.
+        keep_lungs: Whether ``item["lungs"]`` keeps the lungs and ``item["chest"]`` the chest cavity, on the grid before
+            the crop.
         kept_hu: Range of HU to keep beyond the lung window, for :class:`infnet_monai.transforms.RandLungWindowd`.
         neighbour_mm: Distance in mm of the slices below and above that become two more channels, see
             :class:`infnet_monai.transforms.NeighbourSlicesd`; 0 for none.
@@ -65,15 +66,15 @@ class ScanPreprocessing(Compose):
             ]
         steps += [
             Orientationd(moved, axcodes=SLICE_AXES, labels=None, allow_missing_keys=True),
-            LungMaskd(IMAGE, LUNGS, intensity=intensity, enabled=lung_crop),
+            LungMaskd(IMAGE, LUNGS, CHEST, intensity=intensity, enabled=lung_crop),
             LungWindowd(IMAGE, intensity, kept_hu=kept_hu),
-            CropForegroundd(moved, source_key=LUNGS, select_fn=LungRegion(), allow_missing_keys=True),
+            CropForegroundd(moved, source_key=CHEST, select_fn=LungRegion(), allow_missing_keys=True),
             Resized(moved, spatial_size=size, mode=modes, allow_missing_keys=True),
         ]
         if neighbour_mm:
             steps.append(NeighbourSlicesd(IMAGE, neighbour_mm))
         if not keep_lungs:
-            steps.append(DeleteItemsd(LUNGS))
+            steps.append(DeleteItemsd([LUNGS, CHEST]))
         if masks:
             steps.append(CastToTyped(masks, dtype=torch.uint8, allow_missing_keys=True))
         super().__init__([*steps, *normalization])

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 NO_LUNGS = Problem(
     "no-lungs", "no lungs found: not a chest CT, or the lungs are cut off or too dense to be seen", Severity.SKIPPED
 )
-WITHOUT_LUNGS = "no lungs were found; the whole slices were segmented"
+WITHOUT_LUNGS = "no lungs were found; the whole slices were segmented, and nothing outside the chest was removed"
 
 
 def scan_warnings(

@@ -40,9 +40,11 @@ class Segmentation:
         affine: Voxel index to mm in RAS+, (4, 4).
         upright_image: The scan's own intensities ``(1, H, W, D)``, oriented PLS so that slices stand upright.
         intensity: What these are: ``"hu"``, ``"grey"`` or ``"unit"``.
-        probability: Probability map, float32 ``(X, Y, Z)`` in [0, 1], 0 outside the box around the lungs; ``None``
-            where the masks were read from files.
+        probability: Probability map, float32 ``(X, Y, Z)`` in [0, 1], 0 outside the chest; ``None`` where the masks
+            were read from files.
         warnings: What a user should know of this scan, one sentence each.
+        removed_outside_chest_ml: Volume of what the network took for lesion outside the chest; ``None`` where no lungs
+            were found, so that nothing was removed, and where the masks were read from files.
     """
 
     mask: NDArray[np.uint8]
@@ -52,12 +54,15 @@ class Segmentation:
     intensity: str
     probability: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
+    removed_outside_chest_ml: float | None = None
 
     @cached_property
     def statistics(self) -> LesionStatistics:
         """Volumes and fractions of lesions and lungs."""
         image_hu = self.upright_image[0].numpy() if self.intensity == "hu" else None
-        return measure_lesions(self.upright_mask, self.affine, self.upright_lungs, image_hu)
+        return measure_lesions(
+            self.upright_mask, self.affine, self.upright_lungs, image_hu, self.removed_outside_chest_ml
+        )
 
     @cached_property
     def upright_mask(self) -> NDArray[np.uint8]:

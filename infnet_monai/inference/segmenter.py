@@ -19,6 +19,7 @@ from infnet_monai.inference.bundle_config import BundleConfig
 from infnet_monai.inference.scan_checks import LogWarningsd, scan_warnings
 from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
+from infnet_monai.lungs.keep_in_chest import REMOVED_ML
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.load import scan_from_array
@@ -30,6 +31,7 @@ __all__ = ["Scan", "Segmenter", "segment"]
 Scan = str | Path | ScanSource | SpatialImage | ArrayLike
 
 STAGES: dict[type, str] = {LoadScand: "read", LungMaskd: "lungs"}
+REMOVED_WARNING_ML = 1.0
 
 
 class Segmenter:
@@ -113,9 +115,10 @@ class Segmenter:
         with timer.stage("network"):
             logits = self._run_network(item["image"].as_tensor()[None].to(self.device), on_slices)
         with timer.stage("restore"):
-            restored = self._restoring({"image": item["image"], "pred": logits[0].cpu()})
+            restored = self._restoring({"image": item["image"], "pred": logits[0].cpu(), "chest": item["chest"]})
             mask = restored["pred"]
             lungs = reoriented(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
+        removed_ml = mask.meta.get(REMOVED_ML)
         return Segmentation(
             mask=mask[0].numpy(),
             probability=restored["probability"][0].numpy(),
@@ -123,7 +126,8 @@ class Segmenter:
             affine=mask.affine.numpy(),
             upright_image=item["upright"],
             intensity=item["image"].meta["intensity"],
-            warnings=warnings,
+            warnings=(*warnings, *_removal_warnings(removed_ml)),
+            removed_outside_chest_ml=removed_ml,
         )
 
     def _as_item(self, scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:
@@ -206,3 +210,9 @@ def _check_device(device: str | torch.device) -> torch.device:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"device {device!r} cannot be used ({reason}); give 'cpu', or leave it out") from error
     return torch.device(device)
+
+
+def _removal_warnings(removed_ml: float | None) -> tuple[str, ...]:
+    if removed_ml is None or removed_ml <= REMOVED_WARNING_ML:
+        return ()
+    return (f"{removed_ml:.1f} ml that the network took for lesion outside the chest were removed",)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from infnet_monai.lungs.plausibility import usable_lungs
 from infnet_monai.lungs.sides import LEFT, RIGHT
 
 __all__ = ["LesionStatistics", "measure_lesions"]
@@ -21,9 +22,12 @@ class LesionStatistics:
 
     Attributes:
         lesion_volume_ml: Volume of all lesions together.
-        lung_volume_ml: Volume of both lungs with the lesions in them; ``None`` where no lungs were found. Likewise
-            ``right_lung_volume_ml`` and ``left_lung_volume_ml``.
-        lesion_percent_of_lung: Lesion fraction of the lungs in %, 0 to 100. Likewise of the right and the left lung.
+        lung_volume_ml: Volume of both lungs with the lesions in them; ``None`` where one of them is unknown.
+        right_lung_volume_ml: Volume of the right lung with the lesions in it; ``None`` where it was not found, or is
+            less than a third of the left one, so that most of it was missed. Likewise ``left_lung_volume_ml``.
+        lesion_percent_of_lung: Lesion fraction of both lungs in %, 0 to 100; ``None`` like their volume.
+        lesion_percent_of_right_lung: Lesion fraction of the right lung in %; ``None`` like its volume. Likewise
+            ``lesion_percent_of_left_lung``.
         slices: Number of slices of the scan.
         slices_with_lesion: Number of slices with lesion.
         lesion_count: Number of separate lesions; voxels that share a corner belong to the same one.
@@ -31,6 +35,8 @@ class LesionStatistics:
         mean_lesion_hu: Mean intensity of the lesions; ``None`` where there is no lesion or the scan is not in HU.
         lesion_touches_border: Whether a lesion reaches the first or last voxel along some axis, so that part of it may
             be outside the scan. Always so for a lesion in a scan of one slice.
+        removed_outside_chest_ml: Volume of what the network took for lesion outside the chest, which is in no other
+            value; ``None`` where no lungs were found or this is not known.
     """
 
     lesion_volume_ml: float
@@ -46,6 +52,7 @@ class LesionStatistics:
     largest_lesion_ml: float | None
     mean_lesion_hu: float | None
     lesion_touches_border: bool
+    removed_outside_chest_ml: float | None = None
 
     def as_dict(self) -> dict[str, float | int | bool | None]:
         """Return plain values for JSON and CSV; volumes to 0.001 ml, fractions to 0.001 %, HU to 0.001."""
@@ -57,17 +64,21 @@ def measure_lesions(
     affine: ArrayLike,
     lung_labels: ArrayLike | None = None,
     image_hu: ArrayLike | None = None,
+    removed_outside_chest_ml: float | None = None,
 ) -> LesionStatistics:
     """Measure lesions and lungs.
 
     A lesion voxel counts as lung even where the lung mask leaves it out, as it does with consolidation at the pleura;
-    it then belongs to the lung whose centre is nearer from right to left.
+    it then belongs to the lung whose centre is nearer from right to left. So a dense lung of which a part was found
+    counts as a whole where it is segmented as lesion. Where only one lung was found, lesions to the right and left of
+    it belong to the other, of which nothing is said.
 
     Args:
         lesions: Lesion mask ``(H, W, D)``, not zero in lesions; axis 1 runs from right to left, axis 2 over the slices.
         affine: Voxel index to mm, (4, 4); its determinant gives the volume of a voxel.
         lung_labels: Lungs ``(H, W, D)``, 1 in the right and 2 in the left one; ``None`` or empty where none are known.
         image_hu: Intensities ``(H, W, D)`` where they are HU.
+        removed_outside_chest_ml: Volume of lesion outside the chest that has been taken away from ``lesions``.
 
     Returns:
         The statistics.
@@ -79,7 +90,8 @@ def measure_lesions(
     in_hu = image_hu is not None and count > 0
     lungs = np.zeros_like(is_lesion) if lung_labels is None else np.asarray(lung_labels)
     right, left = _count_in_lungs(is_lesion, lungs)
-    both = right + left
+    right, left = (lung * usable for lung, usable in zip((right, left), usable_lungs(right[1], left[1]), strict=True))
+    both = right + left if right[1] and left[1] else 0 * right
     return LesionStatistics(
         lesion_volume_ml=int(is_lesion.sum()) * voxel_ml,
         lung_volume_ml=_volume_ml(both, voxel_ml),
@@ -94,6 +106,7 @@ def measure_lesions(
         largest_lesion_ml=largest * voxel_ml if largest else None,
         mean_lesion_hu=float(np.asarray(image_hu)[is_lesion].mean(dtype=np.float64)) if in_hu else None,
         lesion_touches_border=any(bool(is_lesion.take((0, -1), axis=axis).any()) for axis in range(3)),
+        removed_outside_chest_ml=removed_outside_chest_ml,
     )
 
 
@@ -104,10 +117,15 @@ def _count_in_lungs(is_lesion: NDArray[np.bool_], lung_labels: NDArray) -> NDArr
     if not in_lung.any():
         return np.zeros((2, 2), dtype=np.int64)
     columns = np.arange(lung_labels.shape[1])
-    centres = [np.average(columns, weights=counts) if counts.any() else np.inf for counts in in_lung]
-    is_nearer_right = abs(columns - centres[0]) <= abs(columns - centres[1])
     left_out = (is_lesion & (lung_labels == 0)).sum(axis=(0, 2))
-    left_out_by_side = np.array([left_out[is_nearer_right].sum(), left_out[~is_nearer_right].sum()])
+    if in_lung.any(axis=1).all():
+        centres = [np.average(columns, weights=counts) for counts in in_lung]
+        is_nearer_right = abs(columns - centres[0]) <= abs(columns - centres[1])
+        belongs = np.stack([is_nearer_right, ~is_nearer_right])
+    else:
+        first, last = np.flatnonzero(in_lung.any(axis=0))[[0, -1]]
+        belongs = (columns >= first) & (columns <= last) & in_lung.any(axis=1, keepdims=True)
+    left_out_by_side = (left_out * belongs).sum(axis=1)
     return np.stack([lesion_in_lung + left_out_by_side, in_lung.sum(axis=1) + left_out_by_side], axis=1)
 
 

@@ -1,6 +1,18 @@
-"""Lungs of a chest CT: found by thresholds, labelled right and left, and the box that scans are cropped to."""
+"""Lungs of a chest CT: found by thresholds, labelled right and left, with the chest cavity and the box around them."""
 
+from infnet_monai.lungs.chest_cavity import find_chest_cavity
 from infnet_monai.lungs.crop import LungMaskd, LungRegion
+from infnet_monai.lungs.keep_in_chest import KeepInChestd
 from infnet_monai.lungs.lung_mask import LungMask, find_lungs
+from infnet_monai.lungs.plausibility import lung_warnings, usable_lungs
 
-__all__ = ["LungMask", "LungMaskd", "LungRegion", "find_lungs"]
+__all__ = [
+    "KeepInChestd",
+    "LungMask",
+    "LungMaskd",
+    "LungRegion",
+    "find_chest_cavity",
+    "find_lungs",
+    "lung_warnings",
+    "usable_lungs",
+]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from infnet_monai.lungs.chest_cavity import find_chest_cavity
 from infnet_monai.lungs.sides import LEFT, RIGHT, label_sides
 
 __all__ = ["LungMask", "find_lungs"]
@@ -38,9 +39,12 @@ class LungMask:
 
     Attributes:
         labels: ``(H, W, D)`` uint8 on the grid of the volume: 0 elsewhere, 1 right lung, 2 left lung.
+        chest: The chest cavity around them, ``(H, W, D)`` uint8, see
+            :func:`infnet_monai.lungs.chest_cavity.find_chest_cavity`.
     """
 
     labels: NDArray[np.uint8]
+    chest: NDArray[np.uint8]
 
     @property
     def mask(self) -> Mask:
@@ -72,9 +76,9 @@ def find_lungs(volume: NDArray, spacing_mm: tuple[float, float, float], intensit
         The lungs on the grid of ``volume``; empty where there are none.
     """
     factors = _reduction(volume.shape, spacing_mm)
-    pixel_mm = float(np.sqrt(factors[0] * spacing_mm[0] * factors[1] * spacing_mm[1]))
-    labels = _find_on_working_grid(_reduce(volume, factors), pixel_mm, intensity == "hu")
-    return LungMask(_enlarge(labels, factors, volume.shape))
+    voxel_mm = [factor * mm for factor, mm in zip(factors, spacing_mm, strict=True)]
+    labels, chest = _find_on_working_grid(_reduce(volume, factors), voxel_mm, intensity == "hu")
+    return LungMask(*(_enlarge(found, factors, volume.shape) for found in (labels, chest)))
 
 
 def _reduction(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> list[int]:
@@ -98,7 +102,12 @@ def _enlarge(labels: NDArray[np.uint8], factors: Sequence[int], shape: tuple[int
     return labels
 
 
-def _find_on_working_grid(image: Image, pixel_mm: float, is_hu: bool) -> NDArray[np.uint8]:
+def _find_on_working_grid(
+    image: Image, voxel_mm: Sequence[float], is_hu: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Labels of the lungs and of the chest cavity."""
+    pixel_mm = float(np.sqrt(voxel_mm[0] * voxel_mm[1]))
+    nothing = np.zeros(image.shape, dtype=np.uint8)
     padding = _dilate(image < PADDING_BELOW_HU, 2) if is_hu else np.zeros(image.shape, dtype=bool)
     air, tissue = (AIR_HU, TISSUE_HU) if is_hu else _otsu_levels(image)
     aerated = (image < air + AERATED_FRACTION * (tissue - air)) & ~padding
@@ -106,15 +115,16 @@ def _find_on_working_grid(image: Image, pixel_mm: float, is_hu: bool) -> NDArray
     outside = _outside(body, padding, image if is_hu else None)
     lungs = aerated & ~outside
     if not lungs.any():
-        return np.zeros(image.shape, dtype=np.uint8)
+        return nothing, nothing
     if not is_hu:
         air = float(np.median(image[aerated & outside])) if outside.any() else -np.inf
     halfway = (air + float(np.median(image[lungs]))) / 2
     dark = image < (max(halfway, OUTSIDE_AIR_BELOW_HU) if is_hu else halfway)  # pure air rather than lung
     lungs = _two_largest(_open(_without_tubes(lungs, dark, pixel_mm), 1), dark)
     if not _are_lungs(lungs, outside, dark):
-        return np.zeros(image.shape, dtype=np.uint8)
-    return _close_each(label_sides(lungs), pixel_mm)
+        return nothing, nothing
+    labels = _close_each(label_sides(lungs), pixel_mm)
+    return labels, find_chest_cavity(labels, ~outside, dark & ~outside & (labels == 0), voxel_mm)
 
 
 def _otsu_levels(image: Image) -> tuple[float, float]:

@@ -35,6 +35,7 @@ def test_hand_worked_numbers():
         "largest_lesion_ml": 0.5,
         "mean_lesion_hu": -400.0,
         "lesion_touches_border": False,
+        "removed_outside_chest_ml": None,
     }
     assert json.loads(json.dumps(statistics)) == statistics
 
@@ -54,27 +55,61 @@ def test_what_is_undefined_is_none():
         "lesion_percent_of_left_lung",
         "largest_lesion_ml",
         "mean_lesion_hu",
+        "removed_outside_chest_ml",
     }
     assert statistics["lesion_volume_ml"] == 0
     assert statistics["lesion_count"] == 0
 
 
-def test_one_lung_alone_takes_all_lesions():
+def test_the_lesion_of_a_lung_that_was_not_found_is_not_booked_to_the_other():
     lungs = np.zeros((4, 8, 2), dtype=np.uint8)
-    lungs[1:3, 5:7, 0] = 2
+    lungs[1:3, 5:7, 0] = 2  # 4 voxels
     lesions = np.zeros_like(lungs)
-    lesions[1, 1, 0] = lesions[1, 5, 0] = 1
+    lesions[1, 1, 0] = lesions[1, 5, 0] = lesions[0, 6, 0] = 1  # right of the left lung, in it, and at its pleura
 
     statistics = measure_lesions(lesions, AFFINE, lungs)
 
-    assert statistics.lesion_percent_of_left_lung == statistics.lesion_percent_of_lung == pytest.approx(40)
-    assert statistics.right_lung_volume_ml is None
-    assert statistics.lesion_percent_of_right_lung is None
+    assert statistics.lesion_volume_ml == pytest.approx(0.3)
+    assert statistics.left_lung_volume_ml == pytest.approx(0.5)
+    assert statistics.lesion_percent_of_left_lung == pytest.approx(40)
+    for name in ("right_lung_volume_ml", "lesion_percent_of_right_lung", "lung_volume_ml", "lesion_percent_of_lung"):
+        assert getattr(statistics, name) is None
     assert statistics.mean_lesion_hu is None
 
 
+def make_remnant():
+    """A right lung of 16 voxels, and two voxels of a left lung that is dense."""
+    lungs = np.zeros((4, 8, 3), dtype=np.uint8)
+    lungs[:, 1:3, :2] = 1
+    lungs[0, 6, :2] = 2
+    return lungs
+
+
+def test_a_dense_lung_that_nobody_segmented_has_no_volume_and_no_fraction():
+    lungs = make_remnant()
+
+    statistics = measure_lesions(np.zeros_like(lungs), AFFINE, lungs)
+
+    assert statistics.right_lung_volume_ml == pytest.approx(1.6)
+    assert statistics.left_lung_volume_ml is statistics.lesion_percent_of_left_lung is None
+    assert statistics.lung_volume_ml is statistics.lesion_percent_of_lung is None
+
+
+def test_a_dense_lung_that_is_segmented_as_lesion_counts_as_a_whole():
+    lungs = make_remnant()
+    lesions = np.zeros_like(lungs)
+    lesions[1:, 5:7, :2] = 1  # 12 voxels of the left lung, none of them in its mask
+
+    statistics = measure_lesions(lesions, AFFINE, lungs)
+
+    assert statistics.left_lung_volume_ml == pytest.approx(1.4)
+    assert statistics.lesion_percent_of_left_lung == pytest.approx(100 * 12 / 14)
+    assert statistics.lesion_percent_of_lung == pytest.approx(100 * 12 / 30)
+
+
 def test_healthy_lungs_have_zero_per_cent():
-    lungs = np.full((2, 2, 2), 1)
+    lungs = np.ones((2, 2, 2))
+    lungs[:, 1] = 2
 
     statistics = measure_lesions(np.zeros((2, 2, 2)), AFFINE, lungs)
 

@@ -23,7 +23,7 @@ def chest():
 def crop(item, **options):
     item = LungMaskd("image", **options)(item)
     keys = ["image", "label"]
-    return CropForegroundd(keys, source_key="lungs", select_fn=LungRegion(), allow_missing_keys=True)(item)
+    return CropForegroundd(keys, source_key="chest", select_fn=LungRegion(), allow_missing_keys=True)(item)
 
 
 def test_scan_and_mask_are_cropped_alike_to_the_lungs_with_a_margin(chest):
@@ -62,7 +62,8 @@ def test_intensities_that_cannot_be_told_name_the_file():
 
 
 def test_region_is_the_whole_scan_without_lungs_and_never_leaves_it():
-    lungs = MetaTensor(torch.zeros(1, 5, 5, 3), affine=torch.eye(4))
-    assert LungRegion()(lungs).all()
-    lungs[0, 0, 4, 2] = 1
-    assert int(LungRegion(margin_mm=1)(lungs).sum()) == 2 * 2 * 2
+    chest = MetaTensor(torch.zeros(1, 5, 5, 3), affine=torch.eye(4))
+    assert LungRegion()(chest).all()
+    chest[0, 0, 4, 2] = 2
+    chest[0, 4] = 1  # the rim of the chest cavity does not widen the box
+    assert int(LungRegion(margin_mm=1)(chest).sum()) == 2 * 2 * 2
