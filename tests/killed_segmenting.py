@@ -29,7 +29,7 @@ def write_band_bundle(folder: Path) -> Path:
     return folder
 
 
-def write_scans(folder: Path, count: int, shape=(44, 36, 6), spacing_mm=(8.0, 8.0, 36.0)) -> Path:
+def write_scans(folder: Path, count: int, shape=(44, 36, 11), spacing_mm=(8.0, 8.0, 20.0)) -> Path:
     """Write phantom scans, every third in a subfolder."""
     for k in range(count):
         phantom = make_phantom(k, shape=shape, spacing_mm=spacing_mm)

@@ -98,7 +98,7 @@ def _storage_problems(image: Any, path: Path) -> Iterator[Problem]:
         yield Problem("not-grey", "a colour image", Severity.SKIPPED)
     elif kind.kind == "c":
         yield refused("unreadable", "holds complex numbers; expected one real number a voxel")
-    needed = int(image.header["vox_offset"]) + kind.itemsize * int(np.prod(image.shape, dtype=np.int64))
+    needed = int(image.dataobj.offset) + kind.itemsize * int(np.prod(image.shape, dtype=np.int64))
     if path.name.lower().endswith(".nii") and path.stat().st_size < needed:
         yield refused("unreadable", f"cannot be read: truncated, {path.stat().st_size} of {needed} bytes")
 

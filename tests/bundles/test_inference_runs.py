@@ -29,7 +29,7 @@ def _keep_excepthook(monkeypatch):
 @pytest.fixture
 def scans(tmp_path):
     """A scan, and the same one in a subfolder, reoriented."""
-    phantom = make_phantom(2, shape=(56, 48, 6), spacing_mm=(6.4, 6.4, 36.0))
+    phantom = make_phantom(2, shape=(56, 48, 10), spacing_mm=(6.4, 6.4, 20.0))
     image = nib.Nifti1Image(phantom.image, phantom.affine)
     folder = tmp_path / "scans"
     (folder / "ward").mkdir(parents=True)

@@ -282,3 +282,18 @@ def test_a_real_dicom_series_is_read_and_answered_in_its_own_grid(greedy, test_d
     mask = nib.load(output / "dicom_ct_series_infection.nii.gz")
     assert sorted(mask.shape) == sorted(itk.size(series))
     assert sorted(mask.header.get_zooms()) == pytest.approx(sorted(itk.spacing(series)), rel=1e-4)
+
+
+def test_masks_and_earlier_results_among_the_scans_are_left_out(segmenter, chest, chest_file, output, caplog):
+    segment_scans([chest_file], chest_file.parent / "earlier", segmenter, BARE)
+    nib.save(nib.Nifti1Image(chest.lesion.astype(np.uint8), chest.affine), chest_file.parent / "reader.nii.gz")
+    os.mkfifo(chest_file.parent / "pipe.nii.gz")
+
+    result = segment_scans([chest_file.parent], output, segmenter, BARE)
+
+    assert list(result.records) == ["chest"]
+    assert list(result.failures) == ["pipe"]
+    assert "pipe, socket or device" in result.failures["pipe"]
+    assert caplog.text.count("skipped: ") == 3
+    with pytest.raises(InputError, match=r"reader\.nii\.gz: a label volume.*None of 1 looks like a chest CT"):
+        segment_scans([chest_file.parent / "reader.nii.gz"], output, segmenter, BARE)

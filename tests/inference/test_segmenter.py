@@ -13,7 +13,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from infnet_monai.errors import InputError
 from infnet_monai.inference import Segmenter, segment
 from infnet_monai.run_record import StageTimer
-from infnet_monai.scans import Problem, ScanSkipped, ScanSource, Severity
+from infnet_monai.scans import Problem, ScanSkipped, ScanSource, Severity, find_scans
 
 AXES = ["".join(signs) for order in itertools.permutations(("LR", "PA", "SI")) for signs in itertools.product(*order)]
 
@@ -201,3 +201,13 @@ def test_half_precision_weights_load(band_weights, tmp_path, chest, upright_resu
     torch.save({name: value.half() for name, value in state.items()}, tmp_path / "half.pt")
     result = Segmenter(device="cpu", weights=tmp_path / "half.pt", **OVERRIDES).segment(chest.image, chest.affine)
     assert dice(result.mask > 0, upright_result.mask > 0) > 0.98
+
+
+def test_a_mask_given_by_name_is_an_error_and_beside_a_scan_is_passed_over(segmenter, chest, chest_file):
+    mask = chest_file.parent / "reader.nii.gz"
+    nib.save(nib.Nifti1Image(chest.lesion.astype(np.uint8), chest.affine), mask)
+    with pytest.raises(InputError, match=r"reader\.nii\.gz: a label volume, .* To segment it all the same: --all"):
+        segmenter.segment(mask)
+    assert segmenter.segment(chest_file.parent).mask.any()
+    (source,) = find_scans([mask])
+    assert segmenter.segment(source.accepting(everything=True)).mask.shape == chest.image.shape
