@@ -10,6 +10,7 @@ import typer
 
 from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
+from infnet_monai.benchmarks.intensities import intensity_table, scans_in_hu
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.inference import supports_bf16
 from infnet_monai.networks import measure_models
@@ -45,6 +46,16 @@ def inference(
         costs = measure_inference(backbone, weights, slices, repeats, means=means)
         print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")
         print(pd.DataFrame([asdict(cost) for cost in costs]).round(4).to_string(index=False))
+
+
+@app.command()
+def intensities(
+    scans: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders of scans, beside three phantoms.")
+    ] = None,
+) -> None:
+    """How many scans are accepted, warned about and refused when their intensities are right, or wrong."""
+    print(intensity_table(scans_in_hu(scans or [])).to_string(index=False))
 
 
 @app.command()
