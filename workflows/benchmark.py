@@ -10,6 +10,7 @@ import typer
 
 from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
+from infnet_monai.benchmarks.intensities import intensity_table, scans_in_hu
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.benchmarks.scans import measure_scans
 from infnet_monai.benchmarks.training import measure_training
@@ -59,6 +60,16 @@ def training(
     for cost in measure_training(backbone, batch_sizes or (4, 2), repeats):
         _print_one(cost)
         print(f"speed-up over all convolutions in bf16: {cost.speed_up:.2f}")
+
+
+@app.command()
+def intensities(
+    scans: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders of scans, beside three phantoms.")
+    ] = None,
+) -> None:
+    """How many scans are accepted, warned about and refused when their intensities are right, or wrong."""
+    print(intensity_table(scans_in_hu(scans or [])).to_string(index=False))
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infnet_monai.files import atomic_write
+from infnet_monai.scans.acceptance import Acceptance
 from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.listing import scan_table, scan_text
 
@@ -21,12 +22,16 @@ def scans(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write the table, with a row for each scan.")
     ] = None,
+    accept: Annotated[
+        str, typer.Option(metavar="CODE,...", help="As for segment --accept: problems that become warnings.")
+    ] = "",
     all_scans: Annotated[
         bool, typer.Option("--all", help="As for segment --all: count what does not look like a chest CT as well.")
     ] = False,
 ) -> None:
     """List the scans in folders: which would be segmented, skipped or refused, and why."""
-    found = [source.accepting(everything=all_scans) for source in find_scans(inputs)]
+    accepted = Acceptance(accept, all_scans)  # type: ignore[arg-type]  # one text with commas is read, too
+    found = [source.accepting(accepted.codes, accepted.all_scans) for source in find_scans(inputs)]
     print(scan_text(found))
     if csv is not None:
         with atomic_write(csv) as draft:

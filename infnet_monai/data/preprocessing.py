@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from monai.transforms import CastToTyped, Compose, CropForegroundd, DeleteItemsd, Orientationd, Resized
 
-from infnet_monai.lungs import LungMaskd, LungRegion
+from infnet_monai.lungs import CheckIntensitiesd, LungMaskd, LungRegion
 from infnet_monai.scans.load import SLICE_AXES
 from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd, NeighbourSlicesd
 
@@ -18,7 +18,7 @@ IMAGE, LUNGS, CHEST = "image", "lungs", "chest"
 
 
 class ScanPreprocessing(Compose):
-    """Read a scan, orient it, find the lungs, apply the lung window, crop to the lungs and resize the slices.
+    """Read a scan, orient it, find the lungs, check intensities, apply the lung window, crop and resize the slices.
 
     The image becomes ``(1, H, W, D)`` in [0, 1] (beyond it with ``kept_hu``), rows towards posterior, columns towards
     the patient's left. The ``transforms`` are a flat sequence, and what they do to the image can be undone by MONAI's
@@ -67,6 +67,7 @@ class ScanPreprocessing(Compose):
         steps += [
             Orientationd(moved, axcodes=SLICE_AXES, labels=None, allow_missing_keys=True),
             LungMaskd(IMAGE, LUNGS, CHEST, intensity=intensity, enabled=lung_crop),
+            CheckIntensitiesd(IMAGE, LUNGS, intensity=intensity, enabled=lung_crop),
             LungWindowd(IMAGE, intensity, kept_hu=kept_hu),
             CropForegroundd(moved, source_key=CHEST, select_fn=LungRegion(), allow_missing_keys=True),
             Resized(moved, spatial_size=size, mode=modes, allow_missing_keys=True),

@@ -1,12 +1,14 @@
-"""Lungs of a chest CT: found by thresholds, labelled right and left, with the chest cavity and the box around them."""
+"""Lungs of a chest CT, with sides, chest cavity and the box around them; the check of intensities by them."""
 
 from infnet_monai.lungs.chest_cavity import find_chest_cavity
 from infnet_monai.lungs.crop import LungMaskd, LungRegion
+from infnet_monai.lungs.intensities import CheckIntensitiesd
 from infnet_monai.lungs.keep_in_chest import KeepInChestd
 from infnet_monai.lungs.lung_mask import LungMask, find_lungs
 from infnet_monai.lungs.plausibility import lung_warnings, usable_lungs
 
 __all__ = [
+    "CheckIntensitiesd",
     "KeepInChestd",
     "LungMask",
     "LungMaskd",

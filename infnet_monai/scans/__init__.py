@@ -3,7 +3,7 @@
 from infnet_monai.scans.acceptance import Acceptance, ScanSkipped
 from infnet_monai.scans.dicom_series import dicom_sources
 from infnet_monai.scans.find import find_scans
-from infnet_monai.scans.listing import scan_table, scan_text, to_segment
+from infnet_monai.scans.listing import scan_table, scan_text
 from infnet_monai.scans.load import load_scan, load_upright, scan_from_array
 from infnet_monai.scans.source import Problem, ScanHeader, ScanIdentity, ScanSource, Severity
 
@@ -22,5 +22,4 @@ __all__ = [
     "scan_from_array",
     "scan_table",
     "scan_text",
-    "to_segment",
 ]

@@ -37,7 +37,7 @@ def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) 
     Returns:
         All candidates, sorted by path within each input, each once: also those that are no chest CT
         (``skip_reason``), and those that cannot be used or read (``refusal``), so that nothing is left out silently;
-        :func:`infnet_monai.scans.to_segment` parts them. Names that collide get a number: ``ct``, ``ct-2``.
+        :class:`infnet_monai.scans.Acceptance` says which are taken. Names that collide get a number: ``ct``, ``ct-2``.
 
     Raises:
         InputError: An input does not exist, is of an unknown type, is a folder without any scan or is excluded itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,38 +12,15 @@ import pandas as pd
 from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES
 from infnet_monai.scans.source import ScanSource
 
-__all__ = ["scan_table", "scan_text", "to_segment"]
+__all__ = ["scan_table", "scan_text"]
 
 USABLE, SKIPPED, REFUSED = "segmented", "skipped", "refused"
-NOT_ACCEPTABLE = "unreadable"
 COLUMNS = ["name", "path", "kind", "series_number", "description", "modality", "size", "spacing"]
 COLUMNS += ["state", "codes", "reason", "warnings"]
 TEXT_COLUMNS = ("name", "kind", "size", "spacing", "state")
 HEADINGS = ("scan", "kind", "voxels", "spacing (mm)", "state")
 WIDTH = 100
 LONGEST_NAME = 36
-
-
-def to_segment(
-    sources: Sequence[ScanSource], accept: Collection[str] = (), everything: bool = False
-) -> tuple[list[ScanSource], list[ScanSource], list[ScanSource]]:
-    """Part scans by what becomes of them.
-
-    Args:
-        sources: The scans, from :func:`infnet_monai.scans.find_scans`.
-        accept: Codes of problems to accept; ``"unreadable"`` cannot be.
-        everything: Segment, too, what does not look like a chest CT.
-
-    Returns:
-        The scans to segment, with their accepted problems as warnings; those to skip (``skip_reason``); and those that
-        are refused (``refusal``). A scan that is to be skipped is not refused as well: nobody asked for it.
-    """
-    codes = set(accept) - {NOT_ACCEPTABLE}
-    parts: dict[str, list[ScanSource]] = {USABLE: [], SKIPPED: [], REFUSED: []}
-    for source in sources:
-        accepted = source.accepting(codes, everything)
-        parts[_state(accepted)].append(accepted)
-    return parts[USABLE], parts[SKIPPED], parts[REFUSED]
 
 
 def scan_table(sources: Sequence[ScanSource]) -> pd.DataFrame:

@@ -10,9 +10,11 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_numpy
+from numpy.typing import NDArray
 from torch import Tensor
 
 from infnet_monai.errors import InputError
+from infnet_monai.transforms.levels import NORMALISED_BELOW, describe_scale, measure_levels
 
 __all__ = ["LungWindowd", "intensity_kind", "lung_window"]
 
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 WINDOW_HU = (-1350.0, 150.0)
 AIR_BELOW_HU = -100.0
 KINDS = ("hu", "grey", "unit")
+WHITE = {"grey": 255.0, "unit": 1.0}
+OVERSHOOT = 0.02  # of the range of a picture, from resampling
 
 
 def check_intensity(intensity: str) -> str:
@@ -48,23 +52,35 @@ def intensity_kind(image: Tensor) -> str:
 
     Returns:
         ``"hu"`` where values lie below -100 (every chest CT holds air), ``"grey"`` for values in [0, 255] (a picture
-        that somebody has windowed), ``"unit"`` for values in [0, 1].
+        that somebody has windowed), ``"unit"`` for values in [0, 1]. Values of a picture may overshoot its range by
+        2 %, as they do after resampling.
 
     Raises:
-        InputError: None of these: values are not negative but exceed 255, e.g. HU shifted by 1024.
+        InputError: None of these, e.g. HU shifted by 1024, or normalised values; the message says what they look like.
     """
     voxels = convert_to_numpy(image)  # as torch takes a hundred times as long where slices are the first axis in memory
     low, high = float(voxels.min()), float(voxels.max())
     if low < AIR_BELOW_HU:
         return "hu"
-    if low >= 0 and high <= 1:
+    if _fits(low, high, WHITE["unit"]):
         return "unit"
-    if low >= 0 and high <= 255:
+    if _fits(low, high, WHITE["grey"]) and high >= NORMALISED_BELOW:
         return "grey"
+    likeness = describe_scale(measure_levels(_as_slices(voxels)))
     raise InputError(
         f"intensities from {low:g} to {high:g} are neither HU (a chest has air below {AIR_BELOW_HU:g}) nor grey levels "
-        "(0 to 255). Rescale the image to HU (shifted CT: subtract 1024) or say what it is: intensity 'hu' or 'grey'."
+        f"(0 to 255) nor values from 0 to 1; they look like {likeness.what}. {likeness.remedy}, or say what the image "
+        "is: --intensity hu, grey or unit."
     )
+
+
+def _fits(low: float, high: float, white: float) -> bool:
+    return low >= -OVERSHOOT * white and high <= (1 + OVERSHOOT) * white
+
+
+def _as_slices(voxels: NDArray) -> NDArray:
+    """The volume ``(H, W, D)`` of a scan ``(1, H, W, D)``; voxels of any other shape as one column."""
+    return voxels[0] if voxels.ndim == 4 else voxels.reshape(-1, 1, 1)
 
 
 def scan_intensity_kind(image: MetaTensor, intensity: str = "auto") -> str:
@@ -95,7 +111,8 @@ def lung_window(
 ) -> Tensor:
     """Map intensities so that the window becomes [0, 1].
 
-    HU are clipped to the window; grey levels are taken as a lung window already and divided by 255.
+    HU are clipped to the window; grey levels are taken as a lung window already and divided by 255, and what
+    overshoots their range is clipped.
 
     Args:
         image: Intensities of a whole scan, any shape.
@@ -115,7 +132,7 @@ def lung_window(
         tensor([0.0000, 0.5000, 1.0000])
     """
     kind = intensity_kind(image) if check_intensity(intensity) == "auto" else intensity
-    low, high = {"hu": window_hu, "grey": (0.0, 255.0), "unit": (0.0, 1.0)}[kind]
+    low, high = window_hu if kind == "hu" else (0.0, WHITE[kind])
     darkest, brightest = kept_hu if kept_hu is not None and kind == "hu" else (low, high)
     return ((image - low) / (high - low)).clamp((darkest - low) / (high - low), (brightest - low) / (high - low))
 

@@ -58,5 +58,5 @@ def test_steps_are_a_flat_sequence():
     names = [type(step).__name__ for step in ScanPreprocessing(SIZE, references=("label",)).transforms]
     assert names == [
         *("LoadScand", "CheckSameGridd", "LesionMaskd", "Orientationd", "LungMaskd"),
-        *("LungWindowd", "CropForegroundd", "Resized", "DeleteItemsd"),
+        *("CheckIntensitiesd", "LungWindowd", "CropForegroundd", "Resized", "DeleteItemsd"),
     ]

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from infnet_monai.scans.listing import scan_table, scan_text, to_segment
+from infnet_monai.scans.listing import scan_table, scan_text
 from infnet_monai.scans.source import Problem, ScanHeader, ScanSource, Severity
 
 GOOD = ScanSource(Path("a.nii.gz"), "a", header=ScanHeader(shape=(512, 512, 300), spacing_mm=(0.7031, 0.7031, 1.25)))
@@ -19,28 +17,6 @@ GAPS = ScanSource(Path("b.mha"), "b", problems=(Problem("missing-slices", "8 sli
 BROKEN = ScanSource(Path("c.nii"), "c", problems=(Problem("unreadable", "cannot be read", Severity.REFUSED),))
 BENT = ScanSource(Path("d.nrrd"), "d", problems=(Problem("units", "lengths in meter", Severity.WARNING),))
 ALL = [GOOD, SCOUT, GAPS, BROKEN, BENT]
-
-
-def names(parts):
-    return ["".join(source.name[0] for source in part) for part in parts]
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, ["ad", "d", "bc"]),
-        ({"everything": True}, ["add", "", "bc"]),
-        ({"accept": ["missing-slices"]}, ["abd", "d", "c"]),
-        ({"accept": ["unreadable", "localizer"]}, ["add", "", "bc"]),
-    ],
-)
-def test_scans_are_parted_by_what_is_accepted(options, expected):
-    assert names(to_segment(ALL, **options)) == expected
-
-
-def test_what_is_accepted_becomes_a_warning():
-    usable, _, _ = to_segment([GAPS], accept=["missing-slices"])
-    assert usable[0].warnings == ("8 slices missing",)
 
 
 def test_the_table_has_a_row_for_each_scan():

@@ -10,22 +10,44 @@ from infnet_monai.transforms import LungWindowd, intensity_kind, lung_window
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"), [([-1000, 40], "hu"), ([0, 255], "grey"), ([0.0, 1.0], "unit"), ([-101, -101], "hu")]
+    ("values", "kind"),
+    [
+        ([-1000, 40], "hu"),
+        ([0, 255], "grey"),
+        ([0.0, 1.0], "unit"),
+        ([-101, -101], "hu"),
+        ([-5, 260], "grey"),
+        ([-0.02, 1.02], "unit"),
+        ([0, 0], "unit"),
+    ],
 )
 def test_kind_of_intensities(values, kind):
     assert intensity_kind(torch.tensor(values, dtype=torch.float32)) == kind
 
 
-@pytest.mark.parametrize("values", [[0, 3000], [-50, 200]])
-def test_what_is_neither_is_refused(values):
-    with pytest.raises(InputError, match="neither HU"):
+@pytest.mark.parametrize(
+    ("values", "likeness"),
+    [
+        ([0, 174, 1064], "HU shifted by about +1024. Subtract 1024, or say"),
+        ([0, 10000, 65535], "scaled by about"),
+        ([-50, -40, 200], "scaled by about"),
+        ([0, 3], "normalised"),
+        ([-1, 1], "normalised"),
+        ([-0.03, 1], "normalised"),
+        ([0, 15.9], "normalised"),
+    ],
+)
+def test_what_is_neither_is_refused_and_named(values, likeness):
+    with pytest.raises(InputError, match="neither HU") as caught:
         intensity_kind(torch.tensor(values, dtype=torch.float32))
+    assert likeness in str(caught.value)
 
 
 def test_windows():
     hu = torch.tensor([-3000.0, -1350.0, -600.0, 150.0, 2000.0])
     assert lung_window(hu).tolist() == [0, 0, 0.5, 1, 1]
     assert lung_window(torch.tensor([0.0, 51.0, 255.0])).tolist() == pytest.approx([0, 0.2, 1])
+    assert lung_window(torch.tensor([-0.01, 0.5, 1.01])).tolist() == [0, 0.5, 1]
     assert lung_window(torch.tensor([-1000.0, 0.0]), window_hu=(-1000, 1000)).tolist() == [0, 0.5]
 
 
