@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "bundles" / "infnet_efficientnet_lite0" / "configs"
@@ -123,6 +124,42 @@ def test_resumed_epochs_draw_the_random_numbers_of_an_undisturbed_training(train
     train("resumed", epochs=3, **recipe)
     curve, whole = ((run / "eval" / "metrics.csv").read_text() for run in (folder, undisturbed))
     assert curve == whole
+
+
+def write_unlabelled(folder):
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for k in range(5):
+        Image.fromarray(rng.integers(0, 256, (40, 32), dtype=np.uint8)).save(folder / f"{k}.png")
+    return folder
+
+
+def test_a_resumed_training_by_consistency_is_an_undisturbed_one_to_the_last_bit(train, tmp_path):
+    """Half of the views, boxes and pasted lesions are random; the slices of a lap reach over two epochs."""
+    overlays = ("train.json", "train_best.json", "train_semi.json")
+    recipe = {"unlabelled_dir": str(write_unlabelled(tmp_path / "unlabelled")), "warmup_epochs": 1, "resume": "auto"}
+    recipe |= {"confident_above": 0.52, "confident_below": 0.48, "strong_views": 2, "feature_dropout": 0.3}
+    undisturbed, _ = train("undisturbed", overlays, epochs=3, **recipe)
+    for stop in (1, 3):
+        folder, _ = train("resumed", overlays, epochs=3, **{"train#trainer#max_epochs": stop}, **recipe)
+    assert same(weights(folder, "last.pth"), weights(undisturbed, "last.pth"))
+    assert same(weights(folder), weights(undisturbed))
+    curve, whole = ((run / "eval" / "metrics.csv").read_text() for run in (folder, undisturbed))
+    assert curve == whole
+    table = pd.read_csv(undisturbed / "eval" / "metrics.csv").set_index("epoch")
+    assert (table["train_unlabelled_loss"][1:] > 0).all()
+    assert (table["train_loss"] > table["train_labelled_loss"])[1:].all()
+    assert ((0 < table["train_confident_fraction"]) & (table["train_confident_fraction"] <= 1))[1:].all()
+
+
+def test_unlabelled_slices_change_what_is_learnt(train, tmp_path):
+    recipe = {"epochs": 2, "unlabelled_dir": str(write_unlabelled(tmp_path / "unlabelled")), "ramp_epochs": 0}
+    recipe |= {"confident_above": 0.52, "confident_below": 0.48, "train#seeds": None}
+    one, other = (
+        train(name, ("train.json", "train_semi.json"), consistency_weight=weight, **recipe)[0]
+        for name, weight in (("without", 0.0), ("with", 1.0))
+    )
+    assert not same(weights(one, "last.pth")["network"], weights(other, "last.pth")["network"])
 
 
 def test_resuming_a_finished_training_writes_what_a_kill_has_prevented(train):
