@@ -12,7 +12,7 @@ from infnet_monai.errors import InputError
 
 __all__ = ["PairCutMix"]
 
-AREA, ASPECT = (0.02, 0.4), (0.3, 1 / 0.3)
+AREA, LOG_ASPECT = (0.02, 0.4), -math.log(0.3)
 
 
 class PairCutMix(Randomizable):
@@ -63,7 +63,7 @@ class PairCutMix(Randomizable):
 
     def _random_box(self, height: int, width: int) -> tuple[slice, slice]:
         area = self.R.uniform(*AREA)
-        aspect = math.exp(self.R.uniform(*map(math.log, ASPECT)))
+        aspect = math.exp(self.R.uniform(-LOG_ASPECT, LOG_ASPECT))
         rows = min(height, max(1, round(height * math.sqrt(area * aspect))))
         columns = min(width, max(1, round(width * math.sqrt(area / aspect))))
         top, left = self.R.randint(height - rows + 1), self.R.randint(width - columns + 1)
