@@ -69,6 +69,11 @@ def _of_values(function: Callable[[Image], NDArray]) -> Change:
     return lambda image, lungs: function(image)
 
 
+def _stored(slope: float) -> Callable[[Image], NDArray]:
+    """Stored values of 12 bits whose rescale is lost."""
+    return lambda image: np.clip((image + 1024) / slope, 0, 4095)
+
+
 def _filled(sides: tuple[int, ...], level: float) -> Change:
     """Lungs at the level of consolidation, or of the air in emphysema, with noise."""
 
@@ -108,7 +113,7 @@ def _window(low: float, high: float, white: float) -> Callable[[Image], Image]:
 
     def change(image: Image) -> Image:
         scaled = np.clip((image - low) / (high - low), 0, 1) * white
-        return np.rint(scaled) if white > 1 else scaled
+        return np.rint(scaled).astype(np.float32) if white > 1 else scaled.astype(np.float32)
 
     return change
 
@@ -175,7 +180,7 @@ WRONG = [
         Variant(
             "wrong",
             f"stored 0 to 4095, slope {s}",
-            _of_values(lambda i, s=s: np.clip((i + 1024) / s, 0, 4095)),
+            _of_values(_stored(s)),
             ("scaled",),
         )
         for s in (0.5, 2)

@@ -2,6 +2,7 @@
 
 from infnet_monai.handlers.case_tables import CaseTables
 from infnet_monai.handlers.checkpoints import BestModel, FinalModel, LastCheckpoint
+from infnet_monai.handlers.consistency import ConsistencyUpdate
 from infnet_monai.handlers.hard_negatives import HardNegatives
 from infnet_monai.handlers.learning_curve import LearningCurve
 from infnet_monai.handlers.preview import ValidationPreview
@@ -18,6 +19,7 @@ from infnet_monai.handlers.training import (
 __all__ = [
     "BestModel",
     "CaseTables",
+    "ConsistencyUpdate",
     "EpochSeeds",
     "FinalModel",
     "FirstAndLastValidation",

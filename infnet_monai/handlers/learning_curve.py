@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from infnet_monai.files import atomic_write
 
 __all__ = ["LearningCurve"]
 
+TRAINING = "train_"  # start of the columns of the trainer's output
 COLOURS, LINE_STYLES = 6, (".-", ".--", ".:")
 
 
@@ -30,16 +31,18 @@ class LearningCurve:
     Args:
         evaluator: The engine that validates inside the training; attach after the handlers that run it.
         path: CSV file to write; the picture gets its name with ``.png``.
+        outputs: Names of further scalars of the trainer's output, e.g. parts of the loss, whose means over the epoch
+            join its row as ``train_NAME``.
 
     Attributes:
         rows: One row for each epoch, and one for the validation before the first; metrics only where validated.
     """
 
-    def __init__(self, evaluator: Engine, path: str | Path):
+    def __init__(self, evaluator: Engine, path: str | Path, outputs: Sequence[str] = ()):
         self.evaluator = evaluator
         self.path = Path(path)
         self.rows: list[dict[str, float]] = []
-        self._losses: list[float] = []
+        self._scalars: dict[str, list[float]] = {name: [] for name in ("loss", *outputs)}
         self._metrics: dict[str, float] = {}
 
     def attach(self, engine: Engine) -> None:
@@ -70,13 +73,17 @@ class LearningCurve:
         self._metrics = {name: float(value) for name, value in engine.state.metrics.items()}
 
     def _collect(self, engine: Any) -> None:
-        self._losses.append(engine.state.output["loss"].item())
+        for name, values in self._scalars.items():
+            values.append(engine.state.output[name].item())
 
     def _add_row(self, engine: Any) -> None:
-        loss = math.fsum(self._losses) / len(self._losses) if self._losses else math.nan
-        row = {"epoch": engine.state.epoch, "train_loss": loss, "learning_rate": engine.optimizer.param_groups[0]["lr"]}
-        self.rows.append(row | self._metrics)
-        self._losses, self._metrics = [], {}
+        means = {
+            f"{TRAINING}{name}": math.fsum(values) / len(values) if values else math.nan
+            for name, values in self._scalars.items()
+        }
+        rate = {"learning_rate": engine.optimizer.param_groups[0]["lr"]}
+        self.rows.append({"epoch": engine.state.epoch} | means | rate | self._metrics)
+        self._scalars, self._metrics = {name: [] for name in self._scalars}, {}
         self._write(engine)
 
     def _write(self, engine: Engine) -> None:
@@ -93,6 +100,7 @@ def draw_learning_curve(table: pd.DataFrame, path: str | Path) -> Figure:
 
     Args:
         table: Columns ``epoch``, ``train_loss``, ``learning_rate`` and one for each metric, NaN where not validated.
+            Other columns ``train_*_loss`` are drawn beside the loss, other ones ``train_*`` not at all.
         path: PNG file to write.
 
     Returns:
@@ -101,9 +109,14 @@ def draw_learning_curve(table: pd.DataFrame, path: str | Path) -> Figure:
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     loss_axes, metric_axes = figure.subplots(1, 2)
-    loss_axes.plot(table["epoch"], table["train_loss"], marker=".")
+    training = [name for name in table.columns if name.startswith(TRAINING)]
+    losses = [name for name in training if name.endswith("loss")]
+    for name in losses:
+        loss_axes.plot(table["epoch"], table[name], marker=".", label=name)
+    if len(losses) > 1:
+        loss_axes.legend(fontsize=8)
     loss_axes.set(xlabel="epoch", ylabel="training loss")
-    metrics = table.columns.drop(["epoch", "train_loss", "learning_rate"])
+    metrics = table.columns.drop(["epoch", "learning_rate", *training])
     for position, name in enumerate(metrics):
         validated = table[["epoch", name]].dropna()
         style = LINE_STYLES[position // COLOURS % len(LINE_STYLES)]  # the colours of more metrics repeat

@@ -143,13 +143,15 @@ class MultiScaleUpdate:
             output = SupervisedTrainer._iteration(engine, engine, self.resize(batch, scale))
         return output
 
-    def resize(self, batch: Mapping[str, Any], scale: float) -> dict[str, Any]:
-        """Return the batch with image and target ``(B, C, H, W)`` resized by a factor."""
+    def resize(
+        self, batch: Mapping[str, Any], scale: float, keys: Sequence[str] = (CommonKeys.IMAGE, CommonKeys.LABEL)
+    ) -> dict[str, Any]:
+        """Return the batch with image and target, or other ``keys`` ``(B, C, H, W)``, resized by a factor."""
         resized = dict(batch)
         if scale == 1:
             return resized
         height, width = batch[CommonKeys.IMAGE].shape[-2:]
         size = [max(1, round(side * scale / self.stride)) * self.stride for side in (height, width)]
-        for key in (CommonKeys.IMAGE, CommonKeys.LABEL):
+        for key in keys:
             resized[key] = functional.interpolate(batch[key].float(), size=size, mode="bilinear", align_corners=True)
         return resized

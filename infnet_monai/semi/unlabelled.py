@@ -30,8 +30,12 @@ def labelled_items(dataset_dir: str | Path) -> list[dict[str, Any]]:
     return [item for name in ("training", "validation", *others) for item in load_datalist(dataset_dir, name)]
 
 
-def find_unlabelled(folder: str | Path) -> list[Path]:
+def find_unlabelled(folder: str | Path, suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Path]:
     """List the pictures of a folder in natural order of their names; other files are ignored.
+
+    Args:
+        folder: Folder that holds them; folders in it are not looked into.
+        suffixes: Ends of the names that count, in lower case: those of pictures, or those of volumes, too.
 
     Raises:
         InputError: There is no such folder, it holds no picture, or two pictures differ in nothing but the suffix.
@@ -39,10 +43,11 @@ def find_unlabelled(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give one with unlabelled slices as pictures")
-    paths = [path for path in folder.iterdir() if path.name.lower().endswith(PICTURE_SUFFIXES) and path.name[0] != "."]
+    paths = [path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and path.name[0] != "."]
     if not paths:
-        state = "holds no picture" if any(folder.iterdir()) else "is empty"
-        raise InputError(f"{folder}: {state}; expected unlabelled slices as {', '.join(PICTURE_SUFFIXES)}")
+        nothing = "holds no picture" + ("" if suffixes == PICTURE_SUFFIXES else " and no volume")
+        state = nothing if any(folder.iterdir()) else "is empty"
+        raise InputError(f"{folder}: {state}; expected unlabelled slices as {', '.join(suffixes)}")
     paths.sort(key=lambda path: natural_key(path.name))
     first_with: dict[str, Path] = {}
     for path in paths:
@@ -60,7 +65,8 @@ def check_unlabelled(
     """Read every unlabelled slice, before hours of training are spent.
 
     Args:
-        items: The slices: ``image``, the path of a picture, and ``axes``, where its rows and columns run to.
+        items: The slices: ``image``, the path of a picture or volume, and ``axes``, where a picture's rows and columns
+            run to.
         labelled: Items of the labelled data.
         intensity: Kind of their intensities, see :func:`infnet_monai.transforms.lung_window`.
 
@@ -68,7 +74,7 @@ def check_unlabelled(
         InputError: Pictures cannot be used, one line each: damaged, intensities of an unknown kind, or the same file
             as a labelled one.
     """
-    known = {file_sha256(item["image"]): item["image"] for item in labelled if is_picture(item["image"])}
+    known = {file_sha256(item["image"]): item["image"] for item in labelled if Path(item["image"]).is_file()}
     bad = list(_problems(items, known, intensity))
     if bad:
         raise InputError(
@@ -86,7 +92,7 @@ def _problems(items: Sequence[Mapping[str, Any]], known: Mapping[str, str], inte
             continue
         twin = known.get(file_sha256(path))
         if twin is not None:
-            yield f"{path}: the same picture as the labelled {twin}"
+            yield f"{path}: the same {'picture' if is_picture(path) else 'volume'} as the labelled {twin}"
 
 
 def deal_groups(items: Sequence[T], group_size: int, seed: int = 0) -> list[list[T]]:

@@ -8,14 +8,15 @@ import pytest
 import torch
 from ignite.handlers import EMAHandler
 from monai.bundle import ConfigParser, ConfigWorkflow
+from PIL import Image
 from torch.nn.parallel import DistributedDataParallel
 
 from infnet_monai.bundle import leave_ranks
 from infnet_monai.data import BalancedSlices
-from infnet_monai.handlers import BestModel, LastCheckpoint, LearningCurve
+from infnet_monai.handlers import BestModel, ConsistencyUpdate, LastCheckpoint, LearningCurve
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "configs"
-OVERLAYS = ("train_best", "multi_gpu_train", "evaluate", "evaluate_best", "multi_gpu_evaluate")
+OVERLAYS = ("train_best", "train_semi", "multi_gpu_train", "evaluate", "evaluate_best", "multi_gpu_evaluate")
 SMALL = {"network_def#backbone": "resnet18", "image_size": [32, 32], "pretrained": False, "amp": False, "device": "cpu"}
 
 
@@ -29,6 +30,12 @@ def process_group(tmp_path):
 
 def files(*overlays):
     return [str(CONFIGS / f"{name}.json") for name in ("train", *overlays)]
+
+
+def write_unlabelled(folder):
+    folder.mkdir()
+    for k in range(3):
+        Image.new("L", (40, 32), 40 * k).save(folder / f"{k}.png")
 
 
 def handlers_of(engine):
@@ -59,6 +66,9 @@ def test_each_ordered_pair_gives_engines_that_validate_what_is_saved(
 ):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     places = {"dataset_dir": str(tiny_dataset), "ckpt_dir": str(tmp_path), "output_dir": str(tmp_path)}
+    if "train_semi" in order:
+        places["unlabelled_dir"] = str(tmp_path / "unlabelled")
+        write_unlabelled(tmp_path / "unlabelled")
     workflow = ConfigWorkflow(files(*order), workflow_type="train", logging_file=False, initialize=[], **SMALL | places)
     workflow.initialize()
     assert workflow.check_properties() == []
@@ -70,6 +80,9 @@ def test_each_ordered_pair_gives_engines_that_validate_what_is_saved(
     assert evaluator.network is (network if "evaluate" in order else trained)
     assert isinstance(trainer.network, DistributedDataParallel) == ("multi_gpu_train" in order)
     assert getattr(trainer.network, "module", trainer.network) is network
+    update = get("train#trainer#iteration_update")
+    assert isinstance(update, ConsistencyUpdate) == ("train_semi" in order)
+    assert getattr(update, "teacher", trained) is trained
     kinds = {type(handler) for handler in handlers_of(trainer)}
     assert {LearningCurve, LastCheckpoint} <= kinds
     assert (EMAHandler in kinds) == averaged

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "bundles" / "infnet_efficientnet_lite0" / "configs"
@@ -135,6 +136,31 @@ def test_hard_negatives_are_resumed(train):
     assert len(area) == 2
     assert (area > 0).any()
     assert same(area, weights(undisturbed, "last.pth")["hard_negatives"]["area"])
+
+
+def write_unlabelled(folder):
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for k in range(5):
+        Image.fromarray(rng.integers(0, 256, (40, 32), dtype=np.uint8)).save(folder / f"{k}.png")
+    return folder
+
+
+def test_a_resumed_training_by_consistency_is_an_undisturbed_one_to_the_last_bit(train, tmp_path):
+    """Half of the views, boxes and pasted lesions are random; the slices of a lap reach over two epochs."""
+    overlays = ("train.json", "train_best.json", "train_semi.json")
+    recipe = {"unlabelled_dir": str(write_unlabelled(tmp_path / "unlabelled")), "warmup_epochs": 1, "resume": "auto"}
+    recipe |= {"confident_above": 0.52, "confident_below": 0.48, "strong_views": 2, "feature_dropout": 0.3}
+    undisturbed, _ = train("undisturbed", overlays, epochs=3, **recipe)
+    for stop in (1, 3):
+        folder, _ = train("resumed", overlays, epochs=3, **{"train#trainer#max_epochs": stop}, **recipe)
+    assert same(weights(folder, "last.pth"), weights(undisturbed, "last.pth"))
+    assert same(weights(folder), weights(undisturbed))
+    curve, whole = ((run / "eval" / "metrics.csv").read_text() for run in (folder, undisturbed))
+    assert curve == whole
+    table = pd.read_csv(undisturbed / "eval" / "metrics.csv").set_index("epoch")
+    assert table["train_loss"][3] > table["train_labelled_loss"][3]  # the teacher was sure of something
+    assert 0 < table["train_confident_fraction"][3] <= 1
 
 
 def test_resuming_a_finished_training_writes_what_a_kill_has_prevented(train):

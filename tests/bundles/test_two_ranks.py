@@ -118,3 +118,21 @@ def test_fewer_cases_than_ranks_are_not_evaluated(tmp_path):
             *("--dataset_dir", str(data), "--output_dir", str(tmp_path)),
             ranks=2,
         )
+
+
+@pytest.mark.slow
+def test_two_ranks_train_by_consistency(tmp_path):
+    cases = [write_case(tmp_path / "data", f"case_{k}", seed=k) for k in range(2)]
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps({"training": cases, "validation": cases}))
+    write_case(tmp_path / "unlabelled", "scan", seed=7)
+    run(
+        "training",
+        ["train.json", "train_best.json", "train_semi.json", "multi_gpu_train.json"],
+        *("--dataset_dir", str(tmp_path / "data"), "--unlabelled_dir", str(tmp_path / "unlabelled" / "images")),
+        *("--ckpt_dir", str(tmp_path / "models"), "--output_dir", str(tmp_path / "train")),
+        *("--network_def#backbone", "resnet18", "--epochs", "2", "--warmup_epochs", "0"),
+        *("--confident_above", "0.51", "--confident_below", "0.49"),
+        ranks=2,
+    )
+    assert (tmp_path / "models" / "model.pt").is_file()
+    assert pd.read_csv(tmp_path / "train" / "metrics.csv")["train_unlabelled_loss"].iloc[-1] > 0

@@ -79,3 +79,20 @@ def test_no_two_metrics_look_alike(tmp_path):
     figure = draw_learning_curve(table, tmp_path / "metrics.png")
     lines = figure.axes[1].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
+
+
+def test_further_outputs_of_the_trainer_join_the_row_and_losses_the_picture(tmp_path):
+    def step(engine, batch):
+        return {"loss": torch.tensor(3.0 + batch), "edge_loss": torch.tensor(1.0 + batch), "sure": torch.tensor(0.5)}
+
+    trainer, evaluator = Engine(step), Engine(lambda engine, batch: None)
+    trainer.optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    curve = LearningCurve(evaluator, tmp_path / "metrics.csv", outputs=["edge_loss", "sure"])
+    curve.attach(trainer)
+    trainer.run([0, 1], max_epochs=2)
+    table = pd.read_csv(tmp_path / "metrics.csv")
+    assert table.columns.tolist() == ["epoch", "train_loss", "train_edge_loss", "train_sure", "learning_rate"]
+    assert table.iloc[-1].tolist() == [2, 3.5, 1.5, 0.5, 0.5]
+    loss_axes, metric_axes = draw_learning_curve(table, tmp_path / "metrics.png").axes
+    assert [line.get_label() for line in loss_axes.get_lines()] == ["train_loss", "train_edge_loss"]
+    assert not metric_axes.get_lines()
