@@ -72,6 +72,7 @@ def measure_scans(series: int = 100, images: int = 300, size_px: int = 512, repe
         for number in range(series):
             _write_series(flat, number, images, TINY_PX)
         _write_series(single, 0, images, size_px)
+        _gdcm_names(single)  # the first call imports ITK's classes
         sources_s = _seconds(lambda: dicom_sources(dicom_files(flat), flat, "ct"))
         gdcm_scan_s = _seconds(lambda: _gdcm_names(flat))
         ours: list[float] = []
