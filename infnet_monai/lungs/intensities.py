@@ -28,7 +28,10 @@ NO_HU = (
     "HU statistics are not given"
 )
 SCALES = {"grey": "grey levels 0 to 255", "unit": "values 0 to 1"}
-LUNG_WINDOW = "Give it in HU, or with a lung window (level -600, width 1500)"
+OTHER_WINDOW = Likeness(
+    "a window for soft tissue or bone, or a very wide one",
+    "Give it in HU, or with a lung window (level -600, width 1500)",
+)
 
 
 class Doubt(NamedTuple):
@@ -144,13 +147,12 @@ def _doubt_lung_window(levels: ImageLevels, is_lung: NDArray[np.bool_], white: f
         f"to 50 % and soft tissue above {TISSUE_WHITE:.0%}"
     )
     if tissue < TISSUE_WHITE:
-        what = "for soft tissue or bone" if lung < BLACK else "much wider than that for lungs"
-        return Doubt(seen, Likeness(f"a window {what}", LUNG_WINDOW))
-    if levels.is_inverted:
+        return Doubt(seen, OTHER_WINDOW)
+    if levels.is_inverted or (is_lung.any() and levels.has_dark_vessels):
         likeness = Likeness("an inverted image, its air brighter than its tissue", "Invert it, or give it in HU")
         return Doubt("the image has lungs or surroundings that are brighter than tissue", likeness)
     if lung < BLACK and is_lung.any():
-        return Doubt(seen, Likeness("a window for soft tissue or bone", LUNG_WINDOW))
-    if lung < BLACK and not is_lung.any():
+        return Doubt(seen, OTHER_WINDOW)
+    if lung < BLACK:
         return Doubt("the image shows no lungs, and its dark parts are black, as in a window for soft tissue")
     return None

@@ -9,7 +9,6 @@ from typing import Any
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
-from monai.utils import convert_to_numpy
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -58,7 +57,7 @@ def intensity_kind(image: Tensor) -> str:
     Raises:
         InputError: None of these, e.g. HU shifted by 1024, or normalised values; the message says what they look like.
     """
-    voxels = convert_to_numpy(image)  # as torch takes a hundred times as long where slices are the first axis in memory
+    voxels = image.cpu().numpy()  # as torch takes a hundred times as long where slices are the first axis in memory
     low, high = float(voxels.min()), float(voxels.max())
     if low < AIR_BELOW_HU:
         return "hu"
