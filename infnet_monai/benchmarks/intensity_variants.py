@@ -108,11 +108,6 @@ def _metal(image: Image, lungs: NDArray) -> NDArray:
     return changed
 
 
-def _stored(slope: float) -> Change:
-    """Values as a scanner stores them, without the slope and intercept that make them HU."""
-    return lambda image, lungs: np.clip((image + 1024) / slope, 0, 4095)
-
-
 def _window(low: float, high: float, white: float) -> Callable[[Image], NDArray]:
     """A window as grey levels, which are whole numbers, or from 0 to 1."""
 
@@ -180,9 +175,9 @@ WRONG = [
         SHIFTED,
     ),
     Variant("wrong", "HU - 1024", _of_values(lambda image: image - 1024), SHIFTED),
-    Variant("wrong", "stored 0 to 4095, slope 1", _stored(1), SHIFTED),
-    Variant("wrong", "stored 0 to 4095, slope 0.5", _stored(0.5), ("scaled",)),
-    Variant("wrong", "stored 0 to 4095, slope 2", _stored(2), ("scaled",)),
+    Variant("wrong", "stored 0 to 4095, slope 1", _of_values(_stored(1)), SHIFTED),
+    Variant("wrong", "stored 0 to 4095, slope 0.5", _of_values(_stored(0.5)), ("scaled",)),
+    Variant("wrong", "stored 0 to 4095, slope 2", _of_values(_stored(2)), ("scaled",)),
     Variant("wrong", "HU x 10", _of_values(lambda image: image * 10), ("scaled",)),
     Variant("wrong", "16-bit 0 to 65535", _of_values(lambda image: _min_max(image) * 65535), ("scaled",)),
     Variant("wrong", "inverted HU", _of_values(lambda image: -image), ("inverted",)),
