@@ -68,8 +68,8 @@ class ScanReport:
 
     Attributes:
         name: Name of the scan.
-        status: ``"ok"`` (green), ``"failed"`` (red), ``"skipped"`` for a scan that is not taken for a chest CT, or a few
-            words such as ``"warning"`` or ``"no lungs"`` (amber).
+        status: ``"ok"`` (green), ``"failed"`` (red), ``"skipped"`` for a scan that is not taken for a chest CT, or a
+            few words such as ``"warning"`` or ``"no lungs"`` (amber).
         message: One sentence, e.g. why it failed.
         statistics: Values by name, ``None`` where undefined.
         pictures: File of the slices for the viewer, relative to the first page; empty where there is none.
