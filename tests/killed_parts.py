@@ -1,4 +1,4 @@
-"""Parts of many tiny scans, each segmented by a process that is killed at random moments, beside one undisturbed run."""
+"""Parts of many tiny scans, each by a process that is killed at random moments, beside one undisturbed run."""
 
 import json
 import shutil

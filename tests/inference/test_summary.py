@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,6 @@ from infnet_monai.benchmarks.archive import write_archive
 from infnet_monai.errors import InputError
 from infnet_monai.inference import BatchOptions, Part, ScanRecord, segment_scans, summarise
 from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
-from infnet_monai.stage import Stage
 
 QUIET = BatchOptions(progress=False)
 BARE = BatchOptions(progress=False, report=False)
@@ -225,8 +225,8 @@ def test_results_of_a_record_without_hash_are_kept_by_place_size_and_date(segmen
     assert "made with another scan" in segment_scans([chest_file], output, segmenter, BARE).failures["chest"]
 
 
-def test_summaries_wait_for_one_another(archive):
-    with Stage(archive, "run", "run.json").lock():
-        assert (archive / ".run.lock").exists()
-    summarise(archive, report=False)
-    assert not (archive / ".run.lock").exists()
+def test_processes_may_summarise_at_once(archive):
+    with ThreadPoolExecutor(3) as pool:
+        states = [summary.states for summary in pool.map(summarise, [archive] * 3)]
+    assert states[0] == states[1] == states[2] == run_record(archive)["scans"]
+    assert not list(archive.glob(".run.*"))
