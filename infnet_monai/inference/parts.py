@@ -29,8 +29,8 @@ class Part:
         InputError: There is no such part.
 
     Example:
-        >>> [[name for name in ("a", "b", "c") if Part(number, 2).holds(name)] for number in (1, 2)]
-        [['c'], ['a', 'b']]
+        >>> [[name for name in ("c", "d", "e") if Part(number, 2).holds(name)] for number in (1, 2)]
+        [['c', 'e'], ['d']]
     """
 
     number: int

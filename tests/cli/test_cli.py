@@ -112,7 +112,7 @@ def test_segment_names_a_wrong_option_in_one_line(bundle, scans, tmp_path, optio
 
 def test_parts_and_a_manifest_end_in_one_table_and_summarise_writes_it_again(bundle, tmp_path):
     write_scans(tmp_path / "scans", 3)
-    rows = ["path,name", "scans/chest_0.nii.gz,a", "scans/chest_1.nii.gz,", "scans/ward/chest_2.nii.gz,two"]
+    rows = ["path,name", "scans/chest_0.nii.gz,patient_1", "scans/chest_1.nii.gz,", "scans/ward/chest_2.nii.gz,two"]
     (tmp_path / "scans.csv").write_text("\n".join(rows))
     output = tmp_path / "out"
     arguments = ["segment", "--manifest", str(tmp_path / "scans.csv"), "-o", str(output), "--bundle", str(bundle)]
@@ -130,7 +130,7 @@ def test_parts_and_a_manifest_end_in_one_table_and_summarise_writes_it_again(bun
     assert done.exit_code == 0
     assert "3 scans: 3 done" in done.stdout
     assert (output / "statistics.csv").read_bytes() == table
-    assert [line.split(b",")[0] for line in table.splitlines()[1:]] == [b"a", b"chest_1", b"two"]
+    assert [line.split(b",")[0] for line in table.splitlines()[1:]] == [b"chest_1", b"patient_1", b"two"]
     assert (output / "report.html").exists()
 
 
