@@ -119,6 +119,8 @@ class Stage:
     def draft(self) -> Iterator[Path]:
         """Give an empty folder for the files, the record among them; they are published when the block ends.
 
+        Files in subfolders of it are moved into the same subfolders, beside what is there.
+
         After an error the draft is removed, and earlier results stay as they are. The lock must be held.
         """
         draft = self._path("draft")
@@ -128,7 +130,7 @@ class Stage:
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-        names = [path.name for path in draft.iterdir()]
+        names = [path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file()]
         (draft / MANIFEST).write_text("\n".join(names), encoding="utf-8")
         os.rename(draft, self._path("sealed"))
         self._publish()
@@ -154,6 +156,7 @@ class Stage:
                     (self.folder / name).unlink(missing_ok=True)
             for name in names:
                 if (sealed / name).exists() and name != self.record.name:
+                    (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                     os.replace(sealed / name, self.folder / name)
             os.replace(new_record, self.record)
         shutil.rmtree(sealed)

@@ -1,6 +1,7 @@
 """The long form of the kill tests, for a trial of an hour.
 
 python tests/long_kills.py segment --kills 25                                    20 phantom scans
+python tests/long_kills.py parts --kills 10                                      2,000 tiny scans by 4 processes
 python tests/long_kills.py training --kills 25                                   six epochs
 INFNET_KILLS=9 INFNET_KILL_WITHIN_S=12 python -m pytest -s tests/workflows -k killed   comparison, propagation
 """
@@ -10,10 +11,15 @@ import signal
 import tempfile
 from pathlib import Path
 
+from killed_parts import KilledParts
 from killed_segmenting import KilledSegmenting
 from killed_training import KilledTraining
 
-TRIALS = {"segment": lambda folder: KilledSegmenting(folder, scans=20), "training": KilledTraining}
+TRIALS = {
+    "segment": lambda folder: KilledSegmenting(folder, scans=20),
+    "parts": lambda folder: KilledParts(folder, scans=2000),
+    "training": KilledTraining,
+}
 
 
 def main() -> None:

@@ -113,6 +113,18 @@ def test_names_with_a_slash_lie_in_a_subfolder(tmp_path):
     assert contents(tmp_path / "ward") == {"ct_infection.nii.gz": "new", "ct.json": "new"}
 
 
+def test_files_of_subfolders_are_published_beside_what_is_there(tmp_path):
+    (tmp_path / "pages").mkdir()
+    for name in ("page_3.html", "notes.html"):
+        (tmp_path / "pages" / name).write_text("old")
+    stage = Stage(tmp_path, "run", "run.json", obsolete=["pages/page_2.html", "pages/page_3.html"])
+    with stage.lock(), stage.draft() as draft:
+        (draft / "pages").mkdir()
+        write(draft, "new", ("pages/page_2.html", "run.json"))
+    assert contents(tmp_path / "pages") == {"page_2.html": "new", "notes.html": "old"}
+    assert stage.finished
+
+
 def test_a_second_process_is_refused_and_may_wait(tmp_path):
     with hold_lock(tmp_path / "lock"):
         with pytest.raises(StageBusy, match="another process works there"), hold_lock(tmp_path / "lock"):

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 import typer
 
+from infnet_monai.benchmarks.archive import measure_archive
 from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.intensities import intensity_table, scans_in_hu
@@ -89,6 +90,15 @@ def scans(
     _print_one(cost)
     print(f"speed-up of listing the files of all series: {cost.find_speed_up:.1f}")
     print(f"speed-up of finding and reading one series: {cost.load_speed_up:.2f}")
+
+
+@app.command()
+def archive(
+    scans: Annotated[int, typer.Option(help="Number of scans.")] = 20_000,
+    folder: Annotated[Path | None, typer.Option(help="Folder to keep the results in.")] = None,
+) -> None:
+    """Time and memory to summarise a folder of many results, and to resume behind them."""
+    _print_one(measure_archive(scans, folder))
 
 
 def _print_one(cost: object) -> None:

@@ -11,6 +11,7 @@ from infnet_monai import __version__
 from infnet_monai.cli.convert_weights import convert_weights
 from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
+from infnet_monai.cli.summarise import summarise
 from infnet_monai.errors import InputError, terminate_like_ctrl_c
 
 __all__ = ["app"]
@@ -48,5 +49,6 @@ def version() -> None:
 
 
 app.command()(segment)
+app.command()(summarise)
 app.command()(scans)
 app.command()(convert_weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
 from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
+from infnet_monai.inference.manifest import read_manifest
+from infnet_monai.inference.parts import parse_part
 from infnet_monai.inference.result_writers import optional_outputs
 
 __all__ = ["segment"]
@@ -43,10 +46,17 @@ def with_output_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @with_output_options
 def segment(
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Scans (NIfTI, NRRD, MetaImage), DICOM or other folders.")
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder of the results.")],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="INPUT...", help="Scans (NIfTI, NRRD, MetaImage), DICOM or other folders."),
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV file with a column path, and name if wanted: more scans.")
+    ] = None,
+    part: Annotated[
+        str, typer.Option(metavar="I/N", help="Do part I of N; auto or auto/N: by the SLURM task or Kubernetes pod.")
+    ] = "",
     bundle: Annotated[str, typer.Option(help="Folder or name of a bundle.")] = DEFAULT_BUNDLE,
     weights: Annotated[Path | None, typer.Option(help="Weights (default: the bundle's models/model.pt).")] = None,
     device: Annotated[
@@ -70,12 +80,16 @@ def segment(
 ) -> None:
     """Segment lung infection in scans: masks, statistics, pictures."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    options = BatchOptions([name for name, wanted in outputs.items() if wanted], report, overwrite)
+    asked = [name for name, wanted in outputs.items() if wanted]
+    options = BatchOptions(asked, report, overwrite, part=parse_part(part, os.environ))
+    given = [*(inputs or ()), *(read_manifest(manifest) if manifest else ())]
+    if not given:
+        raise InputError("no scans are given; name files or folders, or a --manifest")
     choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
     segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
     with logging_redirect_tqdm():
-        result = segment_scans(inputs, output, segmenter, options)
-    if result.skipped and not result.records and not result.failures:
+        result = segment_scans(given, output, segmenter, options)
+    if result.skipped and not result.records and not result.failures and options.part is None:
         name, reason = next(iter(result.skipped.items()))
         raise InputError(
             f"none of {len(result.skipped)} scans is taken for a chest CT ({name}: {reason}); "
@@ -101,6 +115,10 @@ def _print_result(result: BatchResult, output: Path) -> None:
     print(f"Masks, statistics and pictures of {len(result.records)} scans: {output}")
     for path in result.files:
         print(f"wrote {path}")
+    if not result.files:
+        print(
+            f"other parts are not done yet; the last one writes the table, infnet summarise {output} does at any time"
+        )
     _print_warnings({name: record.warnings for name, record in result.records.items() if record.warnings})
     if result.failures:
         typer.echo(f"{len(result.failures)} scans failed:", err=True)

@@ -3,7 +3,9 @@
 from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
 from infnet_monai.inference.bundle_config import SegmentationSettings
 from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, PreparedInferer, supports_bf16
+from infnet_monai.inference.manifest import read_manifest
 from infnet_monai.inference.optimize import load_network
+from infnet_monai.inference.parts import Part
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import RESULT_WRITERS, ResultWriter
 from infnet_monai.inference.scan_checks import LogWarningsd
@@ -11,6 +13,7 @@ from infnet_monai.inference.scan_dataset import SCAN_ROOT, ScanDataset, name_by_
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter, segment
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
+from infnet_monai.inference.summary import Summary, summarise
 from infnet_monai.inference.volume_writer import GridWriter
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "LesionStatistics",
     "LogWarningsd",
     "MadeBy",
+    "Part",
     "PreparedInferer",
     "ResultWriter",
     "ScanDataset",
@@ -31,10 +35,13 @@ __all__ = [
     "Segmentation",
     "SegmentationSettings",
     "Segmenter",
+    "Summary",
     "load_network",
     "measure_lesions",
     "name_by_scan",
+    "read_manifest",
     "segment",
     "segment_scans",
+    "summarise",
     "supports_bf16",
 ]

@@ -1,4 +1,4 @@
-"""Segmentation of any number of scans, with files for each and a table and a report for all."""
+"""Segmentation of any number of scans by any number of processes, with files for each and a summary of all."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ import logging
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from infnet_monai.errors import InputError
-from infnet_monai.inference.batch_files import RunFiles
+from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
+from infnet_monai.inference.parts import Part
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import REPORT, ResultWriter, optional_outputs, wanted_writers
 from infnet_monai.inference.scan_checks import NO_LUNGS
-from infnet_monai.inference.scan_pictures import render_scan
 from infnet_monai.inference.scan_results import ScanResults, naming_output
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter
-from infnet_monai.reporting.html_report import ScanReport
-from infnet_monai.reporting.overlay import ViewerSlice
+from infnet_monai.inference.summary import note_scans, summarise, unfinished_scans
 from infnet_monai.run_record import RunRecord, StageTimer
 from infnet_monai.scans.acceptance import ScanSkipped
 from infnet_monai.scans.find import find_scans
@@ -36,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What is written for each scan beside masks and statistics.
+    """Which scans are segmented, and what is written for each beside masks and statistics.
 
     Attributes:
         outputs: Options of further files: ``"probability"`` for the probability map, ``"dicom_seg"`` for a DICOM SEG
@@ -44,6 +42,7 @@ class BatchOptions:
         report: Write a contact sheet for each scan and an HTML report of the run.
         overwrite: Segment finished scans again, and replace their files.
         progress: Show bars over scans and slices.
+        part: Part of the scans to do, where many machines share them; all by default.
 
     Raises:
         InputError: There is no such output.
@@ -53,6 +52,7 @@ class BatchOptions:
     report: bool = True
     overwrite: bool = False
     progress: bool = True
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         for name in self.outputs:
@@ -78,7 +78,7 @@ class BatchResult:
         kept: Names of those that were finished before, by an earlier run or another process.
         skipped: Why a scan is not taken for a chest CT and has no results, by name.
         failures: One line for each scan that could not be segmented, by name.
-        files: Table, report and record of the run.
+        files: Table, report and record of all scans of the folder; empty where other parts of them are not done yet.
     """
 
     records: dict[str, ScanRecord] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class BatchResult:
 
 
 def segment_scans(
-    inputs: Sequence[str | Path],
+    inputs: Sequence[str | Path | ScanSource],
     output_dir: str | Path,
     segmenter: Segmenter,
     options: BatchOptions | None = None,
@@ -100,11 +100,14 @@ def segment_scans(
     is skipped, unless the segmenter's ``accept`` or ``all_scans`` asks for it. Several processes may share a folder:
     each scan is done by one of them, also where they overwrite earlier results.
 
+    At the end :func:`infnet_monai.inference.summarise` writes table, report and record of all scans that have results
+    in the folder. With a ``part`` this happens where no scan of other parts is left, so that the last machine does it.
+
     Args:
-        inputs: Files, folders of DICOM series, and folders with scans at any depth.
+        inputs: Files, folders of DICOM series, and folders with scans at any depth; or scans that have been found.
         output_dir: Folder of the results.
         segmenter: The loaded bundle.
-        options: What is written.
+        options: Which scans, and what is written.
 
     Returns:
         What became of each scan.
@@ -114,17 +117,27 @@ def segment_scans(
             cannot be written to.
     """
     output_dir, options = Path(output_dir), options or BatchOptions()
-    scans = find_scans(inputs, exclude=output_dir)
+    scans = _find(inputs, output_dir)
     for writer in options.writers():
         writer.check()
     batch = _Batch(output_dir, segmenter, options, started=_probe(output_dir))
+    names = [scan.name for scan in scans]
+    note_scans(output_dir, batch.run.as_dict(), names)
+    wanted = [scan for scan in scans if options.part is None or options.part.holds(scan.name)]
     try:
-        with tqdm(total=len(scans), desc="Scans", unit="scan", disable=not options.progress) as bar:
-            for _ in batch.add(scans):
+        with tqdm(total=len(wanted), desc="Scans", unit="scan", disable=not options.progress) as bar:
+            for _ in batch.add(wanted):
                 bar.update()
     finally:  # after Ctrl-C, too, there are a table and a report of what is done
-        batch.write_run([scan.name for scan in scans])
-    return batch.result
+        if options.part is None or not unfinished_scans(output_dir, names):
+            batch.summarise(names)
+    return batch.sorted_result(names)
+
+
+def _find(inputs: Sequence[str | Path | ScanSource], output_dir: Path) -> list[ScanSource]:
+    found = [given for given in inputs if isinstance(given, ScanSource)]
+    places = [given for given in inputs if not isinstance(given, ScanSource)]
+    return [*found, *find_scans(places, exclude=output_dir)] if places or not found else found
 
 
 def _probe(folder: Path) -> float:
@@ -143,10 +156,9 @@ class _Batch:
     def __init__(self, output_dir: Path, segmenter: Segmenter, options: BatchOptions, started: float):
         self.output_dir, self.segmenter, self.options = output_dir, segmenter, options
         self.acceptance, self.started = segmenter.acceptance, started
-        self.writers = options.writers()
+        self.writers, self.outcomes = options.writers(), Outcomes(output_dir)
         self.result = BatchResult()
-        self.reports: dict[str, ScanReport] = {}
-        self.current: tuple[ScanResults, MadeBy] | None = None
+        self.unwritten: list[Outcome] = []
         self.run = RunRecord(
             segmenter.device,
             segmenter.weights,
@@ -185,26 +197,27 @@ class _Batch:
         except ScanSkipped as error:
             logger.info("%s", error)
             self.result.skipped[found.name] = error.reason
+            self._note(Outcome(found.name, SKIPPED, error.reason))
         except Exception as error:
             message = _describe(error, found)
             logger.error("%s", message)
             logger.debug("Traceback of the failure", exc_info=True)
             self.result.failures[found.name] = message
-            self.reports[found.name] = ScanReport(found.name, "failed", message)
-        self.current = None
+            self._note(Outcome(found.name, FAILED, message))
+
+    def _note(self, outcome: Outcome) -> None:
+        if not self.outcomes.write(outcome):
+            self.unwritten.append(outcome)
 
     def _add_admitted(self, scan: ScanSource, made_by: MadeBy, wait: bool) -> None:
         results = ScanResults(self.output_dir, scan, self.writers)
-        self.current = results, made_by
         with results.lock(wait):
+            self.outcomes.remove(scan.name)
             record = self._read_finished(results, made_by)
             if record is None:
-                record, segmentation = self._segment(scan, results, made_by)
+                record = self._segment(scan, results, made_by)
             else:
                 self.result.kept.append(scan.name)
-                segmentation = results.read(record) if self.options.report else None
-        if segmentation is not None:
-            self._add_report(results, record, segmentation)
         self.result.records[scan.name] = record
 
     def _read_finished(self, results: ScanResults, made_by: MadeBy) -> ScanRecord | None:
@@ -220,18 +233,14 @@ class _Batch:
         one, weights = self.segmenter, self.run.weights_sha256
         return MadeBy(scan.identity(), one.name, one.version, weights, one.settings, accepted)
 
-    def _segment(
-        self, scan: ScanSource, results: ScanResults, made_by: MadeBy
-    ) -> tuple[ScanRecord, Segmentation | None]:
+    def _segment(self, scan: ScanSource, results: ScanResults, made_by: MadeBy) -> ScanRecord:
         timer = StageTimer(self.segmenter.device)
-        try:
-            segmentation = self._run_network(scan, timer)
-            record = results.write(segmentation, made_by, timer)
-        finally:
-            self.run.timer.add(timer)
+        with timer.stage("hash"):  # before it is read, so that a change meanwhile is noticed by the next run
+            made_by = replace(made_by, scan=scan.identity(hashed=True))
+        record = results.write(self._run_network(scan, timer), made_by, timer)
         for warning in record.warnings:
             logger.warning("%s: %s", scan.name, warning)
-        return record, segmentation if self.options.report else None
+        return record
 
     def _run_network(self, scan: ScanSource, timer: StageTimer) -> Segmentation:
         with tqdm(desc="Slices", unit="slice", leave=False, disable=not self.options.progress) as bar:
@@ -242,49 +251,26 @@ class _Batch:
 
             return self.segmenter.segment(scan, timer=timer, on_slices=show)
 
-    def _add_report(self, results: ScanResults, record: ScanRecord, segmentation: Segmentation) -> None:
-        with self.run.timer.stage("report"):
-            self.reports[record.scan] = self._describe_scan(results, record, render_scan(segmentation))
-
-    def _describe_scan(
-        self, results: ScanResults, record: ScanRecord, slices: Sequence[ViewerSlice] = ()
-    ) -> ScanReport:
-        return ScanReport(
-            name=record.scan,
-            status=record.status,
-            warnings=record.warnings,
-            statistics=record.statistics.as_dict(),
-            slices=slices,
-            files=[path.relative_to(self.output_dir).as_posix() for path in results.files()],
-        )
-
-    def write_run(self, names: Sequence[str]) -> None:
-        """Write table, report and record of the run.
+    def summarise(self, names: Sequence[str]) -> None:
+        """Write table, report and record of all scans in the folder.
 
         Args:
-            names: Names of the scans in their order.
+            names: Names of the scans of the run.
         """
-        self._take_interrupted()
+        summary = summarise(self.output_dir, self.run.as_dict(), names, self.unwritten, self.options.report)
+        self.result.files = summary.files
+
+    def sorted_result(self, names: Sequence[str]) -> BatchResult:
+        """Return what became of each scan, in the order of the names; busy scans have come last.
+
+        Args:
+            names: Names of the scans.
+        """
         result = self.result
         result.records = {name: result.records[name] for name in names if name in result.records}
         result.skipped = {name: result.skipped[name] for name in names if name in result.skipped}
         result.failures = {name: result.failures[name] for name in names if name in result.failures}
-        reports = [self.reports[name] for name in names if name in self.reports] if self.options.report else None
-        with naming_output(self.output_dir):
-            result.files = RunFiles(self.output_dir).write(
-                self.run, names, list(result.records.values()), result.failures, result.skipped, reports
-            )
-
-    def _take_interrupted(self) -> None:
-        """Take the results of a scan that was finished when the run was interrupted, but not yet noted."""
-        if self.current is None:
-            return
-        results, made_by = self.current
-        with suppress(InputError):
-            record = results.read_finished(made_by)
-            if record is not None:
-                self.result.records[record.scan] = record
-                self.reports.setdefault(record.scan, self._describe_scan(results, record))
+        return result
 
 
 def _describe(error: Exception, scan: ScanSource) -> str:

@@ -45,7 +45,8 @@ class MadeBy:
     def differences(self, other: MadeBy) -> list[str]:
         """Return what differs, in the words of the record, e.g. ``scan`` or ``settings``."""
         mine, its = self.as_dict(), other.as_dict()
-        return [name for name, value in mine.items() if its[name] != value]
+        same = {name: its[name] == value for name, value in mine.items()} | {"scan": self.scan.is_same(other.scan)}
+        return [name for name, is_same in same.items() if not is_same]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content for JSON."""

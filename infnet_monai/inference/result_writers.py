@@ -14,7 +14,7 @@ from typing import ClassVar
 from infnet_monai.errors import InputError
 from infnet_monai.inference.dicom_seg import check_highdicom, write_dicom_seg
 from infnet_monai.inference.record import MadeBy
-from infnet_monai.inference.scan_pictures import draw_scan_sheet
+from infnet_monai.inference.scan_pictures import draw_scan_sheet, write_viewer_slices
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.volume_writer import write_volume
 from infnet_monai.scans.source import ScanSource
@@ -25,6 +25,7 @@ __all__ = [
     "LungsWriter",
     "MaskWriter",
     "ResultWriter",
+    "ViewerSlicesWriter",
     "optional_outputs",
     "wanted_writers",
 ]
@@ -41,6 +42,7 @@ class ResultWriter(ABC):
         option: Name by which the file is asked for; empty for a file that every scan gets.
         help: Line about the option in the help of ``infnet segment``; empty where the option is not its own.
         stage: Stage of the work that the time counts for.
+        from_masks: Whether the file can be made later from the files of the masks, without the network.
     """
 
     ending: ClassVar[str]
@@ -48,6 +50,7 @@ class ResultWriter(ABC):
     option: ClassVar[str] = ""
     help: ClassVar[str] = ""
     stage: ClassVar[str] = "write"
+    from_masks: ClassVar[bool] = False
 
     def check(self) -> None:  # noqa: B027
         """Raise an InputError where this installation cannot write the file; called before the first scan."""
@@ -130,10 +133,25 @@ class ContactSheetWriter(ResultWriter):
     title = "contact sheet"
     option = REPORT
     stage = "picture"
+    from_masks = True
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
         draw_scan_sheet(result, path, scan.name)
+
+
+class ViewerSlicesWriter(ResultWriter):
+    """Slices for the viewer of the report as one JPEG, part of the report of a run."""
+
+    ending = "_slices.jpg"
+    title = "slices for the report"
+    option = REPORT
+    stage = "picture"
+    from_masks = True
+
+    def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
+        """Write the file; see :meth:`ResultWriter.write`."""
+        write_viewer_slices(result, path)
 
 
 RESULT_WRITERS: list[ResultWriter] = [
@@ -142,6 +160,7 @@ RESULT_WRITERS: list[ResultWriter] = [
     ProbabilityWriter(),
     DicomSegWriter(),
     ContactSheetWriter(),
+    ViewerSlicesWriter(),
 ]
 
 

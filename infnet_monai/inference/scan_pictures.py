@@ -8,10 +8,11 @@ import numpy as np
 
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.reporting.contact_sheet import SlicePicture, choose_slices, draw_contact_sheet
-from infnet_monai.reporting.overlay import ViewerSlice, render_slices
+from infnet_monai.reporting.overlay import render_slices
+from infnet_monai.reporting.slice_sheet import SliceSheet, write_slice_sheet
 from infnet_monai.transforms.window import lung_window
 
-__all__ = ["draw_scan_sheet", "render_scan"]
+__all__ = ["draw_scan_sheet", "write_viewer_slices"]
 
 SHEET_SLICES = 8
 
@@ -43,11 +44,16 @@ def draw_scan_sheet(scan: Segmentation, path: str | Path, title: str = "") -> Pa
     return draw_contact_sheet(tiles, path, title=title)
 
 
-def render_scan(scan: Segmentation) -> list[ViewerSlice]:
+def write_viewer_slices(scan: Segmentation, path: str | Path) -> SliceSheet:
     """Draw the slices for the viewer of the HTML report.
 
     Args:
         scan: The segmented scan.
+        path: JPEG file to write, for all slices.
+
+    Returns:
+        What is in the file.
     """
     windowed = lung_window(scan.upright_image.as_tensor()[0], scan.intensity).numpy()
-    return render_slices(windowed, scan.upright_mask, scan.upright_lungs, scan.upright_spacing_mm[:2])
+    slices = render_slices(windowed, scan.upright_mask, scan.upright_lungs, scan.upright_spacing_mm[:2])
+    return write_slice_sheet(slices, path)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from infnet_monai.errors import InputError
+from infnet_monai.files import atomic_write
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import RESULT_WRITERS, LungsWriter, MaskWriter, ResultWriter
 from infnet_monai.inference.segmentation import Segmentation, read_segmentation
 from infnet_monai.run_record import StageTimer
-from infnet_monai.scans.source import ScanSource
+from infnet_monai.scans.source import ScanIdentity, ScanSource
 from infnet_monai.stage import Stage
 
 __all__ = ["ScanResults", "naming_output"]
+
+logger = logging.getLogger(__name__)
 
 
 class ScanResults:
@@ -52,11 +58,6 @@ class ScanResults:
         """Return the file of an ending, e.g. ``"_infection.nii.gz"``."""
         return self._stage.folder / f"{self._base}{ending}"
 
-    def files(self) -> list[Path]:
-        """Return the wanted files that exist, the record last."""
-        paths = [*(self.path(writer.ending) for writer in self.writers), self._stage.record]
-        return [path for path in paths if path.exists()]
-
     def read_finished(self, made_by: MadeBy) -> ScanRecord | None:
         """Return the record of the scan where it is finished with all files that are wanted, else ``None``.
 
@@ -74,11 +75,34 @@ class ScanResults:
                 )
             return None
         record = ScanRecord.read(self._stage.record)
+        made_by = self._comparable(made_by, record.made_by)
         if differing := made_by.differences(record.made_by):
             raise InputError(
                 f"{self._stage.record}: made with another {' and '.join(differing)}; give --overwrite or another folder"
             )
-        return record if self._is_complete(record) else None
+        if not self._is_complete(record):
+            return None
+        if made_by.scan.sha256 and made_by.scan != record.made_by.scan:
+            record = self._note_place(record, made_by.scan)
+        self._draw_missing(record)
+        return record
+
+    def _note_place(self, record: ScanRecord, place: ScanIdentity) -> ScanRecord:
+        """Note where a scan is that was moved or touched, so that it need not be hashed again."""
+        record = replace(record, made_by=replace(record.made_by, scan=place))
+        with naming_output(self._stage.folder):
+            finished = self._stage.record.stat()
+            record.write(self._stage.record)
+            os.utime(self._stage.record, ns=(finished.st_atime_ns, finished.st_mtime_ns))  # no new results
+        return record
+
+    def _comparable(self, found: MadeBy, recorded: MadeBy) -> MadeBy:
+        """Return what was found with the hash of the scan, which is read only where place or date differ."""
+        one, other = found.scan, recorded.scan
+        may_be_moved = (one.bytes, one.series) == (other.bytes, other.series) and other.sha256
+        if not may_be_moved or one.is_same(replace(other, sha256="")):
+            return found
+        return replace(found, scan=self.scan.identity(hashed=True))
 
     def read_newer(self, made_by: MadeBy, moment: float) -> ScanRecord | None:
         """Return the record of the scan where another process has finished it after a moment, else ``None``.
@@ -91,23 +115,32 @@ class ScanResults:
             return None
         with suppress(InputError):
             record = ScanRecord.read(self._stage.record)
-            if record.made_by == made_by and self._is_complete(record):
+            if not self._comparable(made_by, record.made_by).differences(record.made_by) and self._is_complete(record):
                 return record
         return None
 
     def _is_complete(self, record: ScanRecord) -> bool:
-        """Whether all files are there that are wanted and can be made."""
-        endings = [writer.ending for writer in self.writers if writer.ending not in record.not_made]
-        return all(self.path(ending).exists() for ending in endings)
+        """Whether all files are there that are wanted, can be made, and cannot be made from others."""
+        wanted = [writer for writer in self.writers if not writer.from_masks]
+        return all(self.path(one.ending).exists() for one in wanted if one.ending not in record.not_made)
 
-    def read(self, record: ScanRecord) -> Segmentation:
-        """Read the scan and its masks, for pictures.
-
-        Raises:
-            InputError: One of the files cannot be read.
-        """
-        mask, lungs = self.path(MaskWriter.ending), self.path(LungsWriter.ending)
-        return read_segmentation(self.scan, mask, lungs, record.intensity)
+    def _draw_missing(self, record: ScanRecord) -> None:
+        """Write the wanted files that can be made from the masks, e.g. pictures of a run without a report."""
+        missing = [
+            writer
+            for writer in self.writers
+            if writer.from_masks and writer.ending not in record.not_made and not self.path(writer.ending).exists()
+        ]
+        if not missing:
+            return
+        try:
+            mask, lungs = self.path(MaskWriter.ending), self.path(LungsWriter.ending)
+            result = read_segmentation(self.scan, mask, lungs, record.intensity)
+            for writer in missing:
+                with atomic_write(self.path(writer.ending)) as draft:
+                    writer.write(result, draft, self.scan, record.made_by)
+        except Exception as error:  # masks and statistics are there all the same
+            logger.warning("%s: no %s: %s", self.scan.name, missing[0].title, _reason(error))
 
     def write(self, result: Segmentation, made_by: MadeBy, timer: StageTimer) -> ScanRecord:
         """Write the wanted files and the record; earlier files that are not wanted any more are removed.

@@ -1,26 +1,28 @@
-"""One HTML file about a run: a table of scans, and a slice viewer for each that works without a network."""
+"""The report of a run as HTML pages: a table of all scans, and a slice viewer for each that works without a network."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Mapping, Sequence
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
 
 from infnet_monai.files import atomic_write
-from infnet_monai.reporting.overlay import ViewerSlice
+from infnet_monai.reporting.slice_sheet import SliceSheet
 
-__all__ = ["ScanReport", "write_html_report"]
+__all__ = ["SCANS_ON_PAGE", "ScanReport", "ScanRow", "report_pages", "write_html_report"]
 
-Statistics = Mapping[str, float | int | bool | None]
+Value = float | int | bool | None
+Statistics = Mapping[str, Value]
 
-THUMBNAIL_PX = 96
-MAX_PICTURES_MB = 40.0
+SCANS_ON_PAGE = 100
+SKIPPED, FAILED, OK = "skipped", "failed", "ok"
+SORT_KEY = "lesion_volume_ml"
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,8 @@ class Column:
     unit: str = ""
     digits: int = 0
 
-    def format(self, statistics: Statistics) -> str:
-        """Return the value as text; empty where it is undefined."""
-        value = statistics.get(self.key)
+    def format(self, value: Value) -> str:
+        """Return a value as text; empty where it is undefined."""
         if isinstance(value, bool):
             return "yes" if value else "no"
         return "" if value is None else f"{value:.{self.digits}f}"
@@ -67,119 +68,133 @@ class ScanReport:
 
     Attributes:
         name: Name of the scan.
-        status: ``"ok"`` (green), ``"failed"`` (red) or a few words such as ``"warning"`` or ``"no lungs"`` (amber).
+        status: ``"ok"`` (green), ``"failed"`` (red), ``"skipped"`` for a scan that is not taken for a chest CT, or a
+            few words such as ``"warning"`` or ``"no lungs"`` (amber).
         message: One sentence, e.g. why it failed.
         statistics: Values by name, ``None`` where undefined.
-        slices: Pictures for the viewer, from the feet upwards.
-        files: Paths of the results, relative to the report, linked from it.
+        pictures: File of the slices for the viewer, relative to the first page; empty where there is none.
+        sheet: What is in that file.
+        files: Paths of the results, relative to the first page, linked from it.
         warnings: What a user should know of it, one sentence each.
     """
 
     name: str
-    status: str = "ok"
+    status: str = OK
     message: str = ""
     statistics: Statistics = field(default_factory=dict)
-    slices: Sequence[ViewerSlice] = ()
+    pictures: str = ""
+    sheet: SliceSheet | None = None
     files: Sequence[str] = ()
     warnings: Sequence[str] = ()
+
+    def row(self) -> ScanRow:
+        """Return what the table of all scans shows."""
+        more = f" (and {len(self.warnings) - 1} more)" if len(self.warnings) > 1 else ""
+        remark = self.message or (f"{self.warnings[0]}{more}" if self.warnings else "")
+        return ScanRow(self.name, self.status, remark, tuple(self.statistics.get(column.key) for column in COLUMNS))
+
+
+@dataclass(frozen=True)
+class ScanRow:
+    """A scan in the table of all, small enough to hold any number of them.
+
+    Attributes:
+        name: Name of the scan.
+        status: See :class:`ScanReport`.
+        remark: Message or first warning.
+        values: Values of :data:`COLUMNS`.
+    """
+
+    name: str
+    status: str
+    remark: str
+    values: tuple[Value, ...]
+
+    @property
+    def level(self) -> str:
+        """Class of the status in the style sheet."""
+        return self.status if self.status in (OK, FAILED, SKIPPED) else "warning"
+
+
+def report_pages(path: Path, scans: int) -> list[Path]:
+    """Return the files of the pages of a report.
+
+    Args:
+        path: HTML file of the first page.
+        scans: Number of scans that are not skipped.
+
+    Example:
+        >>> [page.as_posix() for page in report_pages(Path("out/report.html"), 201)]
+        ['out/report.html', 'out/report/page_2.html', 'out/report/page_3.html']
+    """
+    pages = max(1, -(-scans // SCANS_ON_PAGE))
+    return [path, *(path.parent / path.stem / f"page_{number}.html" for number in range(2, pages + 1))]
 
 
 def write_html_report(
     path: str | Path,
-    reports: Sequence[ScanReport],
+    rows: Sequence[ScanRow],
+    load: Callable[[str], ScanReport],
     model: str,
     run: Mapping[str, Any] | None = None,
-    skipped: Mapping[str, str] | None = None,
     title: str = "Lung infection on chest CT",
-    max_pictures_mb: float = MAX_PICTURES_MB,
-) -> Path:
-    """Write the report of a run as one self-contained HTML file.
+    warnings_first: bool = False,
+) -> list[Path]:
+    """Write the report of a run: the table of all scans and the first 100 of them, then a page for each 100 more.
+
+    Scans with most lesion come first, failed ones last. Skipped ones are in the table only. Each page links pictures
+    and results by relative paths, and needs no network.
 
     Args:
-        path: HTML file to write.
-        reports: The scans in the order of the table.
+        path: HTML file of the first page; the others are written to a folder of its name beside it.
+        rows: The scans.
+        load: Returns all about the scan of a name; called once for each that is not skipped, in the order of the pages.
         model: Name and version of the bundle.
         run: Facts of the run, e.g. its record; may be nested.
-        skipped: Why a scan was not segmented, by name, for those that are not taken for a chest CT.
-        title: Title of the page.
-        max_pictures_mb: Size of all viewers together in MB; with more, each viewer leaves out slices evenly.
+        title: Title of the pages.
+        warnings_first: Put scans that failed or have warnings before the others.
 
     Returns:
-        The path.
+        The pages.
     """
-    step = _step_within_budget(reports, max_pictures_mb)
+    rows = sorted(rows, key=lambda row: _rank(row, warnings_first))
+    shown = [row.name for row in rows if row.status != SKIPPED]
+    pages = report_pages(Path(path), len(shown))
     environment = Environment(
         loader=PackageLoader("infnet_monai", "reporting"), autoescape=True, undefined=StrictUndefined
     )
-    html = environment.get_template("report.html.j2").render(
-        title=title,
-        model=model,
-        columns=COLUMNS,
-        scans=[_scan_context(report, step) for report in reports],
-        skipped=skipped or {},
-        counts=_count_by_status(reports) | ({"skipped": len(skipped)} if skipped else {}),
-        facts=_flatten(run or {}),
-    )
-    with atomic_write(path) as draft:
-        draft.write_text(html, encoding="utf-8")
-    return Path(path)
+    environment.filters["link"] = lambda file: quote(os.fsencode(file))
+    template = environment.get_template("report.html.j2")
+    constant = {"title": title, "model": model, "columns": COLUMNS, "pages": len(pages), "per_page": SCANS_ON_PAGE}
+    constant |= {"counts": _count_by_status(rows), "total": len(rows), "stem": Path(path).stem}
+    for number, page in enumerate(pages, start=1):
+        names = shown[(number - 1) * SCANS_ON_PAGE : number * SCANS_ON_PAGE]
+        table = {"rows": rows, "facts": dict(_flatten(run or {}))} if number == 1 else {"rows": (), "facts": {}}
+        html = template.render(**constant, **table, page=number, scans=map(load, names))
+        with atomic_write(page) as draft:
+            draft.write_text(html, encoding="utf-8", errors="backslashreplace")
+    return pages
 
 
-def _step_within_budget(reports: Sequence[ScanReport], max_pictures_mb: float) -> int:
-    """Return the step between the slices of each viewer that fits into the budget."""
-    megabytes = sum(len(picture.jpeg) for report in reports for picture in report.slices) * 4 / 3 / 1e6  # as base64
-    return max(1, -(-megabytes // max_pictures_mb).__floor__())
+def _rank(row: ScanRow, warnings_first: bool) -> tuple[int, float]:
+    """Return the key to sort by; scans of the same rank stay in their order."""
+    ranks = (FAILED, "warning", OK, SKIPPED) if warnings_first else ("warning", FAILED, SKIPPED)
+    level = row.level if warnings_first or row.level != OK else "warning"
+    volume = row.values[[column.key for column in COLUMNS].index(SORT_KEY)]
+    return ranks.index(level), -(volume or 0)
 
 
-def _scan_context(report: ScanReport, step: int) -> dict[str, Any]:
-    """Return what the template needs to know of a scan; the viewer opens at the slice with most lesion."""
-    most_lesion = max(report.slices, key=lambda picture: picture.lesion_pixels, default=None)
-    shown = [picture for i, picture in enumerate(report.slices) if i % step == 0 or picture is most_lesion]
-    start = next((i for i, picture in enumerate(shown) if picture is most_lesion), 0)
-    if most_lesion and not most_lesion.lesion_pixels:
-        start = len(shown) // 2
-    return {
-        "name": report.name,
-        "status": report.status,
-        "level": {"ok": "ok", "failed": "failed"}.get(report.status, "warning"),
-        "message": report.message,
-        "warnings": report.warnings,
-        "statistics": report.statistics,
-        "files": report.files,
-        "thumbnail": _thumbnail(shown[start].jpeg) if shown else "",
-        "start": start,
-        "slices": [
-            {"number": picture.index + 1, "lesion": picture.lesion_pixels > 0, "picture": _data_url(picture.jpeg)}
-            for picture in shown
-        ],
-    }
+def _count_by_status(rows: Sequence[ScanRow]) -> dict[str, int]:
+    """Return the number of scans of each status, the good ones first, failed and skipped ones last."""
+    counts = Counter((row.level, row.status) for row in rows)
+    order = (OK, "warning", FAILED, SKIPPED)
+    return {status: counts[level, status] for level, status in sorted(counts, key=lambda both: order.index(both[0]))}
 
 
-def _thumbnail(jpeg: bytes) -> str:
-    picture = Image.open(io.BytesIO(jpeg))
-    picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=80)
-    return _data_url(file.getvalue())
-
-
-def _data_url(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-
-
-def _count_by_status(reports: Sequence[ScanReport]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for report in reports:
-        counts[report.status] = counts.get(report.status, 0) + 1
-    return counts
-
-
-def _flatten(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Bring nested facts to one level: ``{"versions": {"torch": "2"}}`` becomes ``{"versions: torch": "2"}``."""
-    flat: dict[str, Any] = {}
+def _flatten(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Bring nested facts to one level: ``{"versions": {"torch": "2"}}`` becomes ``versions: torch``, ``2``."""
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{prefix}{name}: "))
+            yield from _flatten(value, f"{prefix}{name}: ")
         elif value is not None:
-            flat[f"{prefix}{name}"] = value
-    return flat
+            yield f"{prefix}{name}", value

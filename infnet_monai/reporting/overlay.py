@@ -1,8 +1,7 @@
-"""CT slices with outlines of lesions and lungs as small JPEG pictures."""
+"""CT slices with outlines of lesions and lungs as small pictures."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,21 +13,20 @@ __all__ = ["ViewerSlice", "render_slices"]
 
 LESION_COLOUR = (255, 59, 48)
 LUNG_COLOUR = (64, 156, 255)
-JPEG_QUALITY = 80
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ViewerSlice:
     """One slice of a slice viewer.
 
     Attributes:
         index: Index of the slice in the scan, 0 at the patient's feet.
-        jpeg: The picture as JPEG.
+        pixels: The picture, uint8 ``(height, width, 3)``, RGB.
         lesion_pixels: Number of lesion pixels on the scan's own grid; 0 where the slice has no lesion.
     """
 
     index: int
-    jpeg: bytes
+    pixels: NDArray[np.uint8]
     lesion_pixels: int
 
 
@@ -82,15 +80,14 @@ def _picture_shape(shape: tuple[int, ...], spacing_mm: tuple[float, float], size
     return max(1, round(width_mm * scale)), max(1, round(height_mm * scale))
 
 
-def _draw(image: NDArray, is_lesion: NDArray[np.bool_], is_lung: NDArray[np.bool_], shape: tuple[int, int]) -> bytes:
+def _draw(
+    image: NDArray, is_lesion: NDArray[np.bool_], is_lung: NDArray[np.bool_], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
     grey = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).resize(shape, Image.Resampling.BILINEAR)
     pixels = np.array(grey.convert("RGB"))
     for mask, colour in ((is_lung, LUNG_COLOUR), (is_lesion, LESION_COLOUR)):
         pixels[_outline(mask, shape)] = colour
-    file = io.BytesIO()
-    # No chroma subsampling: it would blur the coloured one-pixel lines.
-    Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    return file.getvalue()
+    return pixels
 
 
 def _outline(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from infnet_monai.scans.label_volumes import label_problem
 from infnet_monai.scans.nifti_header import VOLUME_SUFFIXES, file_source, volume_name
 from infnet_monai.scans.source import ScanSource
 
-__all__ = ["find_scans"]
+__all__ = ["find_scans", "with_unique_names"]
 
 EXPECTED = f"{', '.join(VOLUME_SUFFIXES)} or a folder with a DICOM series"
 NO_FILE = "a pipe, socket or device, not a file"
@@ -53,7 +53,7 @@ def find_scans(inputs: Sequence[str | Path], exclude: str | Path | None = None) 
         for source in sources:
             first = source.files[0] if source.files else source.path
             found.setdefault((_place(first) or first, source.series, len(source.files)), source)
-    return list(_with_unique_names(found.values()))
+    return list(with_unique_names(found.values()))
 
 
 def _scans_in(given: Path, excluded: Place | None) -> Iterator[ScanSource]:
@@ -179,7 +179,15 @@ def _reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:
+def with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:
+    """Return scans with names that differ also on file systems that do not distinguish upper from lower case.
+
+    Args:
+        sources: The scans.
+
+    Returns:
+        The same; of those whose names collide, all but the first get a number: ``ct``, ``ct-2``.
+    """
     taken = {"run"}  # run.json is the record of a whole run
     for source in sources:
         name, number = source.name, 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infnet_monai.errors import InputError
+from infnet_monai.files import file_sha256
 
 __all__ = ["PROBLEM_CODES", "UNACCEPTABLE_CODES", "Problem", "ScanHeader", "ScanIdentity", "ScanSource", "Severity"]
 
@@ -118,12 +120,29 @@ class ScanIdentity:
         series: Name of the DICOM series in the folder, empty for files.
         bytes: Size of all files.
         modified: Date of the newest file, in seconds since 1970.
+        sha256: SHA-256 of the file; for several, of their sorted hashes, a line each. Empty where it is not known.
     """
 
     path: str
     series: str
     bytes: int
     modified: float
+    sha256: str = ""
+
+    def is_same(self, other: ScanIdentity) -> bool:
+        """Return whether both are the same scan: by content where both hashes are known, else by place, size and date.
+
+        Args:
+            other: The other identity.
+
+        Example:
+            >>> ct = ScanIdentity("/data/ct.nii", "", 10, 1.5, "ab12")
+            >>> ct.is_same(replace(ct, path="/archive/ct.nii", modified=2.5)), ct.is_same(replace(ct, sha256="cd34"))
+            (True, False)
+        """
+        if self.sha256 and other.sha256:
+            return (self.series, self.sha256) == (other.series, other.sha256)
+        return replace(self, sha256="") == replace(other, sha256="")
 
 
 @dataclass(frozen=True)
@@ -203,15 +222,27 @@ class ScanSource:
         description = f' "{header.series_description}"' if header.series_description else ""
         return f"{self.path} (series{number}{description})" if number or description else str(self.path)
 
-    def identity(self) -> ScanIdentity:
-        """Return what distinguishes this scan from another one, and from itself after a change."""
-        states = [file.stat() for file in self.files or (self.path,)]
+    def identity(self, hashed: bool = False) -> ScanIdentity:
+        """Return what distinguishes this scan from another one, and from itself after a change.
+
+        Args:
+            hashed: Read all files for their hash.
+        """
+        files = self.files or (self.path,)
+        states = [file.stat() for file in files]  # before the hash, so that a change meanwhile is seen by its date
         return ScanIdentity(
             path=str(self.path.resolve()),
             series=self.series,
             bytes=sum(state.st_size for state in states),
             modified=max(state.st_mtime for state in states),
+            sha256=_content_sha256(files) if hashed else "",
         )
 
     def _messages(self, severity: Severity) -> tuple[str, ...]:
         return tuple(problem.message for problem in self.problems if problem.severity is severity)
+
+
+def _content_sha256(files: Sequence[Path]) -> str:
+    """Return the hash of one file, or one of several that neither their names nor their order change."""
+    hashes = sorted(file_sha256(file) for file in files)
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()

@@ -72,11 +72,12 @@ def test_segment_counts_skipped_scans_and_lists_warnings(bundle, scans, tmp_path
     done = runner.invoke(app, arguments)
     assert done.exit_code == 0
     assert "1 skipped, not taken for a chest CT (leg), see statistics.csv; --all segments all" in done.stdout
-    assert "warnings" not in done.stderr
+    assert "leg" not in done.stderr
     done = runner.invoke(app, [*arguments, "--all"])
     assert done.exit_code == 0
     assert "leg: lesion" in done.stdout
-    assert "1 scans with warnings:\n  leg: no lungs were found; the whole slices were segmented" in done.stderr
+    assert "2 scans with warnings:\n  chest_0: " in done.stderr
+    assert "no lungs were found; the whole slices were segmented" in done.stderr.split("\n  leg: ")[1]
 
 
 def test_segment_ends_with_1_and_one_line_where_every_scan_is_skipped(bundle, tmp_path):
@@ -107,6 +108,42 @@ def test_segment_names_a_wrong_option_in_one_line(bundle, scans, tmp_path, optio
     assert done.stderr.startswith("Error: ")
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_parts_and_a_manifest_end_in_one_table_and_summarise_writes_it_again(bundle, tmp_path):
+    write_scans(tmp_path / "scans", 3)
+    rows = ["path,name", "scans/chest_0.nii.gz,patient_1", "scans/chest_1.nii.gz,", "scans/ward/chest_2.nii.gz,two"]
+    (tmp_path / "scans.csv").write_text("\n".join(rows))
+    output = tmp_path / "out"
+    arguments = ["segment", "--manifest", str(tmp_path / "scans.csv"), "-o", str(output), "--bundle", str(bundle)]
+    outputs = []
+    for task in ("0", "1"):
+        queue = {"JOB_COMPLETION_INDEX": task}
+        done = runner.invoke(app, [*arguments, "--no-report", "--part", "auto/2"], env=queue)
+        assert done.exit_code == 0
+        outputs.append(done.stdout)
+    assert f"the last one writes the table, infnet summarise {output} does at any time" in outputs[0]
+    assert f"wrote {output / 'statistics.csv'}" in outputs[1]
+    table = (output / "statistics.csv").read_bytes()
+    (output / "statistics.csv").unlink()
+    done = runner.invoke(app, ["summarise", str(output), "--warnings-first"])
+    assert done.exit_code == 0
+    assert "3 scans: 3 done" in done.stdout
+    assert (output / "statistics.csv").read_bytes() == table
+    assert [line.split(b",")[0] for line in table.splitlines()[1:]] == [b"chest_1", b"patient_1", b"two"]
+    assert (output / "report.html").exists()
+
+
+def test_summarise_names_a_wrong_folder_in_one_line(tmp_path):
+    done = runner.invoke(app, ["summarise", str(tmp_path / "none")])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"Error: {tmp_path / 'none'}: no such folder")
+
+
+def test_segment_without_scans_is_one_line(tmp_path):
+    done = runner.invoke(app, ["segment", "-o", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "Error: no scans are given" in done.stderr
 
 
 def test_an_interruption_is_one_line_and_a_status(bundle, scans, tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ def output(tmp_path):
 def test_one_scan_gets_all_its_files(segmenter, chest, chest_file, output):
     result = segment_scans([chest_file], output, segmenter, BatchOptions(["probability"], progress=False))
     names = {path.relative_to(output).as_posix() for path in output.rglob("*")}
-    endings = ("_infection.nii.gz", "_lungs.nii.gz", "_probability.nii.gz", ".json", ".png")
+    endings = ("_infection.nii.gz", "_lungs.nii.gz", "_probability.nii.gz", ".json", ".png", "_slices.jpg")
     assert names == {f"chest{ending}" for ending in endings} | {"statistics.csv", "report.html", "run.json"}
     assert result.failures == {}
     assert {path.name for path in result.files} == {"statistics.csv", "report.html", "run.json"}
@@ -49,7 +49,7 @@ def test_one_scan_gets_all_its_files(segmenter, chest, chest_file, output):
     assert np.array_equal(mask.dataobj, expected.mask)
     assert np.array_equal(np.asarray(probability.dataobj) >= 0.5, expected.mask == 1)
     assert (output / "chest.png").stat().st_size > 20_000
-    assert "data:image/jpeg;base64," in (output / "report.html").read_text()
+    assert 'src="chest_slices.jpg"' in (output / "report.html").read_text()
 
 
 def test_statistics_stand_in_record_table_and_run(segmenter, chest_file, output):
@@ -90,7 +90,7 @@ def test_undefined_statistics_are_null_and_empty_cells(greedy, leg_file, output)
     segment_scans([leg_file], output, greedy, QUIET)
     record = json.loads((output / "leg.json").read_text())
     assert record["lungs_found"] is False
-    assert "no lungs were found" in record["warnings"][0]
+    assert any("no lungs were found" in warning for warning in record["warnings"])
     for name in ("lung_volume_ml", "left_lung_volume_ml", "lesion_percent_of_lung"):
         assert record["statistics"][name] is None
         assert rows(output)["leg"][name] == ""
@@ -137,14 +137,14 @@ def test_broken_scans_are_listed_and_the_rest_is_done(segmenter, chest, chest_fi
 
 def test_finished_scans_are_skipped_and_reported_all_the_same(segmenter, chest_file, output):
     segment_scans([chest_file], output, segmenter, QUIET)
-    before, report = states(output), (output / "report.html").read_text()
+    before = states(output)
     (chest_file.parent / "second.nii.gz").write_bytes(chest_file.read_bytes())
     result = segment_scans([chest_file.parent], output, segmenter, QUIET)
     assert result.kept == ["chest"]
     assert list(result.records) == ["chest", "second"]
     assert {name: state for name, state in states(output).items() if name.startswith("chest")} == before
     assert set(rows(output)) == {"chest", "second"}
-    assert (output / "report.html").read_text().count("data:image/jpeg") == 2 * report.count("data:image/jpeg")
+    assert (output / "report.html").read_text().count("_slices.jpg") == 2
     assert not list(output.glob("earlier-*"))
 
 
@@ -170,7 +170,8 @@ def test_results_made_otherwise_are_not_overwritten(segmenter, band_weights, che
     other = Segmenter(device="cpu", weights=band_weights, threshold=0.3, **OVERRIDES)
     result = segment_scans([chest_file], output, other, BARE)
     assert "chest.json: made with another settings; give --overwrite" in result.failures["chest"]
-    os.utime(chest_file, (1, 1))
+    with open(chest_file, "ab") as file:
+        file.write(b"\0")  # behind the end of the compressed voxels, which stay the same
     result = segment_scans([chest_file], output, segmenter, BARE)
     assert "made with another scan" in result.failures["chest"]
     assert states(output) == before
@@ -186,16 +187,26 @@ def test_a_foreign_file_of_the_same_name_is_kept(segmenter, chest_file, output, 
     assert (output / name).read_text() == "mine"
 
 
-def test_an_earlier_run_on_other_scans_keeps_its_table_and_report(segmenter, chest_file, tmp_path, output):
+def test_a_later_run_on_other_scans_adds_to_table_and_report(segmenter, chest_file, tmp_path, output):
     segment_scans([chest_file], output, segmenter, QUIET)
-    table = (output / "statistics.csv").read_text()
     other = tmp_path / "other.nii.gz"
     other.write_bytes(chest_file.read_bytes())
-    segment_scans([other], output, segmenter, QUIET)
+    result = segment_scans([other], output, segmenter, QUIET)
+    assert list(result.records) == ["other"]
+    assert list(rows(output)) == ["chest", "other"]
+    assert json.loads((output / "run.json").read_text())["scans"] == {"chest": "done", "other": "done"}
+    assert not list(output.glob("earlier-*"))
+
+
+def test_a_table_of_scans_without_records_is_backed_up(segmenter, chest_file, output):
+    segment_scans([chest_file], output, segmenter, QUIET)
+    run = json.loads((output / "run.json").read_text())
+    (output / "run.json").write_text(json.dumps(run | {"scans": {"chest": "done", "lost": "failed"}}))
+    table = (output / "statistics.csv").read_text()
+    segment_scans([chest_file], output, segmenter, QUIET)
     (earlier,) = output.glob("earlier-*")
     assert (earlier / "statistics.csv").read_text() == table
     assert (earlier / "report.html").exists()
-    assert set(rows(output)) == {"other"}
 
 
 def test_nested_folders_keep_their_names_and_results_inside_an_input_are_not_scans(segmenter, chest_file):
@@ -285,6 +296,7 @@ def test_a_real_dicom_series_is_read_and_answered_in_its_own_grid(greedy, test_d
 
 
 def test_masks_and_earlier_results_among_the_scans_are_left_out(segmenter, chest, chest_file, output, caplog):
+    caplog.set_level("INFO")
     segment_scans([chest_file], chest_file.parent / "earlier", segmenter, BARE)
     nib.save(nib.Nifti1Image(chest.lesion.astype(np.uint8), chest.affine), chest_file.parent / "reader.nii.gz")
     os.mkfifo(chest_file.parent / "pipe.nii.gz")
@@ -294,6 +306,6 @@ def test_masks_and_earlier_results_among_the_scans_are_left_out(segmenter, chest
     assert list(result.records) == ["chest"]
     assert list(result.failures) == ["pipe"]
     assert "pipe, socket or device" in result.failures["pipe"]
-    assert caplog.text.count("skipped: ") == 3
-    with pytest.raises(InputError, match=r"reader\.nii\.gz: a label volume.*None of 1 looks like a chest CT"):
-        segment_scans([chest_file.parent / "reader.nii.gz"], output, segmenter, BARE)
+    assert caplog.text.count("to segment it all the same: --all") == 3
+    result = segment_scans([chest_file.parent / "reader.nii.gz"], output, segmenter, BARE)
+    assert result.skipped["reader"].startswith("a label volume")

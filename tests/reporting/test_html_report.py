@@ -1,17 +1,17 @@
-import io
+import os
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from infnet_monai.reporting.html_report import ScanReport, write_html_report
 from infnet_monai.reporting.overlay import ViewerSlice
+from infnet_monai.reporting.slice_sheet import write_slice_sheet
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SHEETS = (("patient/first slices.jpg", 5, 2), ("leg_slices.jpg", 4, -1))
 STATISTICS = {
     "lesion_percent_of_lung": 12.34,
     "lesion_percent_of_right_lung": 20.0,
@@ -26,33 +26,36 @@ STATISTICS = {
 }
 
 
-def make_slices(count, most_lesion=2):
-    pictures = []
-    for k in range(count):
-        file = io.BytesIO()
-        Image.fromarray(np.full((24, 32), 40 * (k % 6), dtype=np.uint8)).save(file, "JPEG")
-        pictures.append(ViewerSlice(10 + k, file.getvalue(), lesion_pixels=9 if k == most_lesion else 0))
-    return pictures
+def make_sheet(path, count, most_lesion=2):
+    slices = [
+        ViewerSlice(10 + k, np.full((24, 32, 3), 40 * (k % 6), np.uint8), 9 if k == most_lesion else 0)
+        for k in range(count)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_slice_sheet(slices, path)
+
+
+def write(path, scans, model="model", **options):
+    by_name = {scan.name: scan for scan in scans}
+    return write_html_report(path, [scan.row() for scan in scans], by_name.__getitem__, model, **options)
 
 
 @pytest.fixture
 def report(tmp_path):
+    first, leg = (make_sheet(tmp_path / name, count, most) for name, count, most in SHEETS)
     scans = [
-        ScanReport("patient/<b>first</b>", "ok", "", STATISTICS, make_slices(5), ["patient/first infection.nii.gz"]),
-        ScanReport(
-            "leg",
-            "no lungs",
-            "No lungs were found; the whole slices were used.",
-            {"lesion_count": 0},
-            make_slices(4, -1),
-        ),
         ScanReport("broken", "failed", "broken.nii.gz: truncated; copy it again"),
+        ScanReport("scout", "skipped", "localizer, 1 <image>"),
+        ScanReport(
+            "leg", "no lungs", "", {"lesion_count": 0}, "leg_slices.jpg", leg, (), ["It is tilted.", "<i>Thick</i>."]
+        ),
+        ScanReport(
+            "patient/<b>first</b>", "ok", "", STATISTICS, SHEETS[0][0], first, ["patient/first infection.nii.gz"]
+        ),
     ]
-    scans[1] = replace(scans[1], warnings=["The scan is tilted.", "<i>Thick</i> slices."])
     run = {"device": {"name": "CPU & more"}, "seconds": {"network": 1.5}, "weights": None}
-    return write_html_report(
-        tmp_path / "report.html", scans, "infnet_vgg16 0.1.0", run, {"scout": "localizer, 1 <image>"}
-    )
+    (page,) = write(tmp_path / "report.html", scans, "infnet_vgg16 0.1.0", run=run)
+    return page
 
 
 def text_of(path):
@@ -65,17 +68,31 @@ def rows_of(html):
     return [[re.sub(r"<[^>]+>", "", cell).strip() for cell in row] for row in cells]
 
 
-def test_the_table_has_a_row_for_each_scan(report):
+def test_the_table_has_a_row_for_each_scan_with_most_lesion_first(report):
     rows = rows_of(text_of(report))
 
-    assert [row[1:3] for row in rows] == [
+    assert [row[:2] for row in rows] == [
         ["patient/&lt;b&gt;first&lt;/b&gt;", "ok"],
-        ["leg", "no lungs"],
-        ["broken", "failed"],
+        ["leg", "no lungsIt is tilted. (and 1 more)"],
+        ["broken", "failedbroken.nii.gz: truncated; copy it again"],
+        ["scout", "skippedlocalizer, 1 &lt;image&gt;"],
     ]
-    assert rows[0][3:] == ["12.3", "20.0", "–", "505.1", "4100", "3", "400.0", "7", "-612", "yes"]
-    assert set(rows[2][3:]) == {"–"}
-    assert rows[1][8] == "0"
+    assert rows[0][2:] == ["12.3", "20.0", "–", "505.1", "4100", "3", "400.0", "7", "-612", "yes"]
+    assert set(rows[2][2:]) == {"–"}
+    assert rows[1][7] == "0"
+
+
+def test_scans_with_warnings_come_first_where_that_is_asked_for(tmp_path):
+    volumes = {"small": 1.0, "large": 30.0, "middle": 5.0}
+    scans = [ScanReport(name, statistics={"lesion_volume_ml": volume}) for name, volume in volumes.items()]
+    scans += [ScanReport("warned", "warning", statistics={"lesion_volume_ml": 2.0}), ScanReport("broken", "failed")]
+
+    def order(**options):
+        (page,) = write(tmp_path / "report.html", scans, **options)
+        return [row[0] for row in rows_of(text_of(page))]
+
+    assert order() == ["large", "middle", "warned", "small", "broken"]
+    assert order(warnings_first=True) == ["broken", "warned", "large", "middle", "small"]
 
 
 def test_model_notice_reasons_and_record_are_there(report):
@@ -91,39 +108,52 @@ def test_model_notice_reasons_and_record_are_there(report):
     assert 'href="patient/first%20infection.nii.gz"' in html
 
 
-def test_warnings_and_skipped_scans_are_listed(report):
+def test_warnings_are_listed_and_skipped_scans_have_no_section(report):
     html = text_of(report)
 
-    warnings = "<li>The scan is tilted.</li><li>&lt;i&gt;Thick&lt;/i&gt; slices.</li>"
+    warnings = "<li>It is tilted.</li><li>&lt;i&gt;Thick&lt;/i&gt;.</li>"
     assert html.count(f'<ul class="warnings">{warnings}</ul>') == 1
-    assert '<th scope="row" class="text">scout</th><td class="text">localizer, 1 &lt;image&gt;</td>' in html
-    assert "#scan-4" not in html
+    assert 'id="scan-3"' in html
+    assert 'id="scan-4"' not in html
 
 
-def test_without_skipped_scans_there_is_no_table_of_them(tmp_path):
-    html = text_of(write_html_report(tmp_path / "report.html", [ScanReport("a")], "model"))
-
-    assert 'id="skipped"' not in html
-    assert "1 scan, 1 ok" in html
-
-
-def test_names_are_escaped_and_nothing_is_fetched(report):
+def test_names_are_escaped_and_nothing_is_fetched_but_pictures_beside_the_page(report):
     html = text_of(report)
 
     assert "<b>first" not in html
+    assert "<image>" not in html
     assert not re.search(r"https?://|<link|<script[^>]+src|@import|url\(", html)
-    assert set(re.findall(r'<img src="([^",]*)', html)) == {"data:image/jpeg;base64"}
+    assert re.findall(r'<img [^>]*src="([^"]*)', html) == ["patient/first%20slices.jpg", "leg_slices.jpg"]
 
 
-def test_viewers_beyond_the_budget_leave_out_slices_but_not_the_one_with_most_lesion(tmp_path):
-    scans = [ScanReport("long", slices=make_slices(30, most_lesion=7))]
-    size_mb = sum(len(picture.jpeg) for picture in scans[0].slices) * 4 / 3 / 1e6
+def test_a_name_that_is_no_text_is_shown_and_linked_all_the_same(tmp_path):
+    name = os.fsdecode(b"ct_\xff")  # as a file of another encoding is called
 
-    html = text_of(write_html_report(tmp_path / "report.html", scans, "model", max_pictures_mb=size_mb / 2.5))
+    (page,) = write(tmp_path / "report.html", [ScanReport(name, files=[f"{name}.json"])])
 
-    numbers = [int(number) for number in re.findall(r'"number": (\d+)', html)]
-    assert numbers == [11, 14, 17, 18, 20, 23, 26, 29, 32, 35, 38]
-    assert '<output for="slice-1">18</output>' in html
+    assert "ct_\\udcff" in text_of(page)
+    assert 'href="ct_%FF.json"' in text_of(page)
+
+
+def test_of_many_scans_each_page_has_a_hundred(tmp_path):
+    sheet = make_sheet(tmp_path / "ct.jpg", 3)
+    scans = [ScanReport(f"ct_{k}", "ok", "", {"lesion_volume_ml": 999 - k}, "ct.jpg", sheet) for k in range(250)]
+    scans.append(ScanReport("scout", "skipped", "a localizer"))
+
+    pages = write(tmp_path / "report.html", scans)
+
+    folder = tmp_path / "report"
+    assert pages == [tmp_path / "report.html", folder / "page_2.html", folder / "page_3.html"]
+    first, second, third = (text_of(page) for page in pages)
+    assert [html.count("<section") for html in (first, second, third)] == [100, 100, 50]
+    assert len(rows_of(first)) == 100
+    assert first.count('"ct_249"') == 1  # data of the table, which a script shows
+    assert 'href="report/page_2.html"' in first
+    assert 'src="../ct.jpg"' in second
+    assert 'id="scan-101"' in second
+    assert 'href="../report.html"' in second
+    assert 'href="../report/page_3.html"' in second
+    assert "Next page" not in third
 
 
 def dump_dom(path, fragment=""):
@@ -154,14 +184,42 @@ def test_in_a_browser_a_link_opens_a_slice_from_the_file_system(report):
 def test_in_a_browser_the_slider_changes_the_picture(report):
     script = """<script>
       const slider = document.getElementById("slice-1"), image = document.querySelector("#scan-1 img");
-      const before = image.src;
+      const before = image.style.transform;
       slider.value = 4;
       slider.dispatchEvent(new Event("input"));
-      image.decode().then(() => { document.title = `changed ${before !== image.src} ${image.naturalWidth}`; });
+      image.decode().then(() => { document.title = `${before} ${image.style.transform} ${image.naturalWidth}`; });
     </script></body>"""
     report.write_text(text_of(report).replace("</body>", script), encoding="utf-8")
 
     html = dump_dom(report)
 
-    assert "<title>changed true 32</title>" in html
+    assert "<title>translate(-40%, 0%) translate(-80%, 0%) 160</title>" in html  # third and last of five tiles
     assert '<output for="slice-1">15</output>' in html
+
+
+@needs_chromium
+def test_in_a_browser_the_table_is_paged_sorted_and_searched(tmp_path):
+    volumes = [*range(205), None]
+    scans = [ScanReport(f"<i>ct_{k}", statistics={"lesion_volume_ml": volume}) for k, volume in enumerate(volumes)]
+    page, *_ = write(tmp_path / "report.html", scans)
+    script = """<script>
+      const seen = [], first = () => seen.push(document.querySelector("tbody a").textContent);
+      const link = () => seen.push(document.querySelector("tbody a").getAttribute("href"));
+      const press = (button) => { button.click(); first(); };
+      const buttons = document.querySelectorAll("thead button");
+      first(); press(document.getElementById("later")); link(); press(document.getElementById("earlier"));
+      press(buttons[5]); press(buttons[5]); press(buttons[0]);
+      search.value = "CT_17"; search.dispatchEvent(new Event("input")); first(); link(); seen.push(shown.textContent);
+      document.title = seen.join(";");
+    </script></body>"""
+    page.write_text(text_of(page).replace("</body>", script), encoding="utf-8")
+
+    (title,) = re.findall("<title>(.*?)</title>", dump_dom(page))
+
+    names = [f"&lt;i&gt;ct_{k}" for k in (204, 104, 204, 204, 0, 0, 17)]
+    names.insert(2, "report/page_2.html#scan-101")
+    assert title.split(";")[-1] == "1 to 11 of 11 scans"
+    assert title.replace("&lt;", "<").replace("&gt;", ">").split(";")[:-2] == [
+        name.replace("&lt;", "<").replace("&gt;", ">") for name in names
+    ]
+    assert title.split(";")[-2] == "report/page_2.html#scan-188"

@@ -1,14 +1,11 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from infnet_monai.reporting.overlay import render_slices
 
 
 def decode(picture):
-    return np.asarray(Image.open(io.BytesIO(picture.jpeg))).astype(int)
+    return picture.pixels.astype(int)
 
 
 def test_lesions_are_outlined_in_red_and_lungs_in_blue():
