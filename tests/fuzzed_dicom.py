@@ -92,19 +92,24 @@ def odd_tags(files: list[Path], dice: random.Random) -> str:
     """Set tags of one file, some or all files to odd values, of their own or another representation."""
     keywords = dice.choices(TAGS, k=dice.choice([1, 1, 1, 2, 4]))
     chosen = files if dice.random() < 0.5 else dice.sample(files, dice.randint(1, len(files)))
-    said = []
-    for keyword in keywords:
+    odd = []
+    for keyword in sorted(keywords, key=lambda keyword: keyword not in NESTED):  # before what they are nested in
         vr = dictionary_VR(keyword).split(" ")[0] if dice.random() < 0.7 else dice.choice(VRS)
         vr = "CS" if keyword == "SpecificCharacterSet" else vr  # else pydicom would not write it
-        value = dice.choice(ODD_TEXT if dice.random() < 0.7 else ODD_BYTES)
-        _edit(chosen, lambda image, k=keyword, v=vr, b=value: [_put(each, k, v, b) for each in _places(image, k)])
-        said.append(f"{keyword} {vr} {value[:30]!r}")
-    return f"{', '.join(said)} of {len(chosen)}"
+        odd.append((keyword, vr, dice.choice(ODD_TEXT if dice.random() < 0.7 else ODD_BYTES)))
+
+    def put(image: Dataset) -> None:
+        for keyword, vr, value in odd:
+            for each in _places(image, keyword):
+                _put(each, keyword, vr, value)
+
+    _edit(chosen, put)
+    return f"{', '.join(f'{keyword} {vr} {value[:30]!r}' for keyword, vr, value in odd)} of {len(chosen)}"
 
 
 def tags_deleted(files: list[Path], dice: random.Random) -> str:
     """Delete tags of one file, some or all files."""
-    keywords = dice.sample(TAGS, dice.choice([1, 1, 2, 5]))
+    keywords = sorted(dice.sample(TAGS, dice.choice([1, 1, 2, 5])), key=lambda keyword: keyword not in NESTED)
     chosen = files if dice.random() < 0.5 else dice.sample(files, dice.randint(1, len(files)))
 
     def delete(image: Dataset) -> None:
@@ -217,8 +222,7 @@ def _places(image: Dataset, keyword: str) -> list[Dataset]:
     if keyword not in NESTED or NESTED[keyword][0] not in image:
         return [image]
     groups, inner = NESTED[keyword]
-    items = image[groups].value
-    return [item[inner].value[0] for item in items if inner in item] if isinstance(items, list) or items else [image]
+    return [item[inner].value[0] for item in image[groups].value if inner in item]
 
 
 def _put(image: Dataset, keyword: str, vr: str, value: bytes) -> None:
