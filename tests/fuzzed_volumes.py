@@ -38,7 +38,16 @@ ODD_TEXT = (
     *("A" * 5000, "é\x00\x1b[2J", "scanner-xyz", "RAS", "0 0 0 0 0 0 0 0 0", "left-posterior-superior-time"),
 )
 ODD_FILES = (
-    *("../../../../../../etc/passwd", "/etc/passwd", "/dev/zero", "/dev/random", "../good.nii.gz", ".", "", "missing.raw"),
+    *(
+        "../../../../../../etc/passwd",
+        "/etc/passwd",
+        "/dev/zero",
+        "/dev/random",
+        "../good.nii.gz",
+        ".",
+        "",
+        "missing.raw",
+    ),
     *("LIST", "LIST 2\na.raw\nb.raw", "slice%03d.raw 1 10 1", "slice%s%n.raw 1 999999999 1", "ct.mhd", "ct.nhdr"),
 )
 
@@ -186,7 +195,15 @@ def other_data_file(files: list[Path], dice: random.Random) -> str:
     return repr(name)
 
 
-VOLUME_DAMAGES = [nifti_fields, nifti_fields, nifti_extension, gzip_stream, text_fields, further_fields, other_data_file]
+VOLUME_DAMAGES = [
+    nifti_fields,
+    nifti_fields,
+    nifti_extension,
+    gzip_stream,
+    text_fields,
+    further_fields,
+    other_data_file,
+]
 
 
 def _split_header(file: Path) -> tuple[bytes, bytes, bytes]:
