@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -15,7 +16,10 @@ LONGEST_HEADER = 1 << 20
 MOST_COMPRESSION = 1100  # deflate makes 1 byte of 1032 at most
 DATA_FILE = ("elementdatafile", "data file", "datafile")
 LAST_IN_META = "elementdatafile"
-RAW = ("raw", "")
+RAW, GZIP = "raw", "gzip"
+SKIPS = ("headersize", "line skip", "lineskip", "byte skip", "byteskip")
+ANY_DEFLATED = zlib.MAX_WBITS | 32  # with the header of zlib or of gzip
+BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,15 @@ class TextHeader:
 
     Attributes:
         data_file: File with the voxels; the file of the header where they follow it.
+        start: Where they start there; unknown, ``None``, where the header lets readers skip something.
         data_bytes: Bytes that may be voxels.
-        is_compressed: Whether the voxels are stored otherwise than one after the other.
+        encoding: How they are stored: ``"raw"``, ``"gzip"`` (any deflated stream), or another encoding of NRRD.
     """
 
     data_file: Path
+    start: int | None
     data_bytes: int
-    is_compressed: bool
+    encoding: str
 
     def check_size(self, voxel_bytes: int) -> None:
         """Raise an InputError where a file is too small for its voxels, before there is memory for them.
@@ -38,11 +44,26 @@ class TextHeader:
         Args:
             voxel_bytes: Bytes of the voxels in memory.
         """
-        most = self.data_bytes * (MOST_COMPRESSION if self.is_compressed else 1)
+        most = self.data_bytes * (1 if self.encoding == RAW else MOST_COMPRESSION)
         if voxel_bytes > most:
             raise InputError(
                 f"truncated: {self.data_file.name} has {self.data_bytes} bytes, and its voxels take {voxel_bytes}"
             )
+
+    def check_stream(self) -> None:
+        """Raise an InputError where compressed voxels are damaged, which ITK reads as other voxels without a word."""
+        if self.encoding != GZIP or self.start is None:
+            return
+        stream = zlib.decompressobj(ANY_DEFLATED)
+        with open(self.data_file, "rb") as file:
+            file.seek(self.start)
+            try:
+                while not stream.eof and (block := stream.unconsumed_tail or file.read(BLOCK_BYTES)):
+                    stream.decompress(block, BLOCK_BYTES)
+            except zlib.error as error:
+                raise InputError(f"{self.data_file}: the compressed voxels are damaged ({error})") from error
+        if not stream.eof:
+            raise InputError(f"{self.data_file}: truncated; its compressed voxels have no end")
 
 
 def read_text_header(path: Path) -> TextHeader:
@@ -58,13 +79,15 @@ def read_text_header(path: Path) -> TextHeader:
     fields, header_bytes = _read_fields(path)
     if fields.get("binarydata", "true")[:1].lower() not in ("t", "1"):
         raise InputError("the voxels are written as text (BinaryData); write the file again with binary voxels")
-    is_compressed = fields.get("compresseddata", "f")[:1].lower() in ("t", "1")
-    is_compressed = is_compressed or fields.get("encoding", "").lower() not in RAW
+    is_deflated = fields.get("compresseddata", "")[:1].lower() in ("t", "1") or fields.get("encoding", "") == "gz"
+    encoding = GZIP if is_deflated else fields.get("encoding", RAW).lower()
+    skips = any(fields.get(name, "0") != "0" for name in SKIPS)
     named = next((fields[name] for name in DATA_FILE if name in fields), "LOCAL")
     if named.upper() == "LOCAL":
-        return TextHeader(path, max(0, path.stat().st_size - header_bytes), is_compressed)
+        data_bytes = max(0, path.stat().st_size - header_bytes)
+        return TextHeader(path, None if skips else header_bytes, data_bytes, encoding)
     data_file = _file_beside(path, named)
-    return TextHeader(data_file, data_file.stat().st_size, is_compressed)
+    return TextHeader(data_file, None if skips else 0, data_file.stat().st_size, encoding)
 
 
 def _read_fields(path: Path) -> tuple[dict[str, str], int]:
