@@ -73,7 +73,7 @@ ODD_BYTES = (
     b"\xff" * 7,
     b"\x48",
 )
-VRS = ("DS", "IS", "US", "SS", "UL", "FD", "LO", "CS", "UI", "SQ", "OB", "UN", "AT", "PN", "OW")
+VRS = ("DS", "IS", "US", "SS", "UL", "FD", "LO", "CS", "UI", "SQ", "OB", "AT", "PN", "OW")
 CHARACTER_SETS = (
     b"ISO_IR 999",
     b"\\ISO 2022 IR 87",
@@ -258,6 +258,12 @@ def _edit(files: list[Path], change) -> None:
         image = dcmread(file)
         change(image)
         image.save_as(file, enforce_file_format=False)
+        content = file.read_bytes()
+        for keyword in TAGS:  # sequences, which pydicom would look into while it writes, are written as something else
+            group, element = divmod(tag_for_keyword(keyword) or 0, 1 << 16)
+            tag = group.to_bytes(2, "little") + element.to_bytes(2, "little")
+            content = content.replace(tag + b"UN\x00\x00", tag + b"SQ\x00\x00")
+        file.write_bytes(content)
 
 
 def _places(image: Dataset, keyword: str) -> list[Dataset]:
@@ -271,4 +277,5 @@ def _places(image: Dataset, keyword: str) -> list[Dataset]:
 def _put(image: Dataset, keyword: str, vr: str, value: bytes) -> None:
     tag = Tag(tag_for_keyword(keyword))
     value += b"\x00" * (len(value) % 2)
+    vr = "UN" if vr == "SQ" else vr
     image[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
