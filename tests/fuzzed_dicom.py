@@ -234,7 +234,7 @@ def swapped_files(files: list[Path], dice: random.Random) -> str:
 def files_of_other_kinds(files: list[Path], dice: random.Random) -> str:
     """Replace one file by text, nothing, a folder or a link to itself."""
     file = dice.choice(files)
-    kind = dice.choice(["text", "nothing", "folder", "link"])
+    kind = dice.choice(["text", "folder", "link"] if len(files) == 1 else ["text", "folder", "link", "nothing"])
     file.unlink()
     if kind == "text":
         file.write_bytes(b"\x00" * 128 + b"DICM" + b"not DICOM at all" * 9)

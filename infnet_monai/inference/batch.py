@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from infnet_monai.errors import InputError
+from infnet_monai.errors import InputError, one_line
 from infnet_monai.inference.batch_files import RunFiles
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import REPORT, ResultWriter, optional_outputs, wanted_writers
@@ -183,10 +183,10 @@ class _Batch:
         except StageBusy:
             raise
         except ScanSkipped as error:
-            logger.info("%s", error)
-            self.result.skipped[found.name] = error.reason
+            logger.info("%s", one_line(str(error)))
+            self.result.skipped[found.name] = one_line(error.reason)
         except Exception as error:
-            message = _describe(error, found)
+            message = one_line(_describe(error, found))
             logger.error("%s", message)
             logger.debug("Traceback of the failure", exc_info=True)
             self.result.failures[found.name] = message

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from infnet_monai.errors import one_line
 from infnet_monai.files import back_up
 from infnet_monai.inference.record import ScanRecord
 from infnet_monai.reporting.html_report import ScanReport, write_html_report
@@ -94,7 +95,11 @@ def _table(records: Sequence[ScanRecord], failures: Mapping[str, str], skipped: 
     rows: list[dict[str, Any]] = []
     for record in records:
         facts = {"scan": record.scan, "status": "done", "message": "", "warnings": "; ".join(record.warnings)}
-        facts |= {"source": record.made_by.scan.path, "bundle": record.made_by.model, "intensity": record.intensity}
+        facts |= {
+            "source": one_line(record.made_by.scan.path),
+            "bundle": record.made_by.model,
+            "intensity": record.intensity,
+        }
         rows.append(facts | record.statistics.as_dict())
     for status, lines in (("failed", failures), ("skipped", skipped)):
         rows += [{"scan": name, "status": status, "message": line} for name, line in lines.items()]

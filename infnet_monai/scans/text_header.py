@@ -13,6 +13,7 @@ __all__ = ["MOST_COMPRESSION", "NRRD_SUFFIXES", "TextHeader", "read_text_header"
 
 NRRD_SUFFIXES = (".nrrd", ".nhdr")
 LONGEST_HEADER = 1 << 20
+LONGEST_LINE = 500  # ITK writes longer ones beyond the end of a buffer when it quotes them
 MOST_COMPRESSION = 1100  # deflate makes 1 byte of 1032 at most
 DATA_FILE = ("elementdatafile", "data file", "datafile")
 LAST_IN_META = "elementdatafile"
@@ -73,8 +74,8 @@ def read_text_header(path: Path) -> TextHeader:
         path: The file.
 
     Raises:
-        InputError: The header names a field twice, has voxels written as text, or takes voxels from a list of files or
-            from outside its folder; without the path, which the caller names.
+        InputError: The header has a damaged line, names a field twice, has voxels written as text, or takes voxels
+            from a list of files or from outside its folder; without the path, which the caller names.
     """
     fields, header_bytes = _read_fields(path)
     if fields.get("binarydata", "true")[:1].lower() not in ("t", "1"):
@@ -95,13 +96,16 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
     fields: dict[str, str] = {}
     length = 0
     is_nrrd = path.name.lower().endswith(NRRD_SUFFIXES)
-    for line in _lines(path):
+    for number, line in enumerate(_lines(path), start=1):
         length += len(line)
         text = line.decode("utf-8", errors="replace").strip()
         if is_nrrd and not text:
             break
-        if text.startswith("#") or ":=" in text:  # comments, and a NRRD's key/value pairs, which are free text
+        # comments, and key/value pairs, which are free text
+        if is_nrrd and (text.startswith("#") or ":=" in text):
             continue
+        if len(line) > LONGEST_LINE or not text.replace("\t", " ").isprintable():
+            raise InputError(f"line {number} of the header is not one of text, or longer than {LONGEST_LINE} bytes")
         name, sign, value = text.partition(":" if is_nrrd else "=")
         name = name.strip().lower()
         if sign and name in fields:
