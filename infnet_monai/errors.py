@@ -14,6 +14,7 @@ __all__ = [
     "InputError",
     "find_input_error",
     "one_line",
+    "printable_lines",
     "report_errors_in_one_line",
     "terminate_like_ctrl_c",
     "unwrapped_input_errors",
@@ -56,6 +57,15 @@ def one_line(text: str) -> str:
     return "".join(" " if unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029" else sign for sign in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return a message of one or more lines as a terminal can show it.
+
+    Args:
+        text: The message.
+    """
+    return "\n".join(map(one_line, text.split("\n")))
+
+
 @contextmanager
 def unwrapped_input_errors() -> Iterator[None]:
     """Let an InputError raised inside a block come out as itself, not in what MONAI wrapped it in."""
@@ -83,7 +93,7 @@ def report_errors_in_one_line() -> None:
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     cause = find_input_error(error)
     if cause is not None:
-        sys.stderr.write(f"Error: {one_line(str(cause))}\n")
+        sys.stderr.write(f"Error: {printable_lines(str(cause))}\n")
     elif issubclass(kind, KeyboardInterrupt):
         sys.stderr.write("Interrupted.\n")
     else:

@@ -138,7 +138,7 @@ def odd_tags(files: list[Path], dice: random.Random) -> str:
     odd = []
     for keyword in sorted(keywords, key=lambda keyword: keyword not in NESTED):  # before what they are nested in
         vr = dictionary_VR(keyword).split(" ")[0] if dice.random() < 0.7 else dice.choice(VRS)
-        vr = "CS" if keyword == "SpecificCharacterSet" else vr  # else pydicom would not write it
+        vr = {"SpecificCharacterSet": "CS", "PixelData": "OW"}.get(keyword, vr)  # else pydicom would not write them
         odd.append((keyword, vr, dice.choice(ODD_TEXT if dice.random() < 0.7 else ODD_BYTES)))
 
     def put(image: Dataset) -> None:

@@ -11,7 +11,7 @@ from infnet_monai import __version__
 from infnet_monai.cli.convert_weights import convert_weights
 from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
-from infnet_monai.errors import InputError, one_line, terminate_like_ctrl_c
+from infnet_monai.errors import InputError, printable_lines, terminate_like_ctrl_c
 
 __all__ = ["app"]
 
@@ -26,7 +26,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            typer.echo(f"Error: {one_line(str(error))}", err=True)
+            typer.echo(f"Error: {printable_lines(str(error))}", err=True)
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             typer.echo("Interrupted.", err=True)

@@ -3,7 +3,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 FUZZING = Path(__file__).parents[1] / "fuzzing.py"
 DAMAGES = int(os.environ.get("INFNET_DAMAGES", "60"))
 SEED = int(os.environ.get("INFNET_DAMAGES_SEED", "1"))
