@@ -234,7 +234,7 @@ def swapped_files(files: list[Path], dice: random.Random) -> str:
 def files_of_other_kinds(files: list[Path], dice: random.Random) -> str:
     """Replace one file by text, nothing, a folder or a link to itself."""
     file = dice.choice(files)
-    kind = dice.choice(["text", "folder", "link"] if len(files) == 1 else ["text", "folder", "link", "nothing"])
+    kind = dice.choice(["text", "link"] if len(files) == 1 else ["text", "folder", "link", "nothing"])
     file.unlink()
     if kind == "text":
         file.write_bytes(b"\x00" * 128 + b"DICM" + b"not DICOM at all" * 9)
@@ -257,6 +257,8 @@ def _edit(files: list[Path], change) -> None:
     for file in files:
         image = dcmread(file)
         change(image)
+        # said to be that of the file, so that pydicom writes the bytes as they are
+        image.set_original_encoding(False, True, image._character_set)
         image.save_as(file, enforce_file_format=False)
         content = file.read_bytes()
         for keyword in TAGS:  # sequences, which pydicom would look into while it writes, are written as something else

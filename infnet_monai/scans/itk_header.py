@@ -57,6 +57,10 @@ def read_itk_header(path: Path) -> tuple[ScanHeader, list[Problem]]:
     shape = volume_shape([image_io.GetDimensions(axis) for axis in range(dimensions)])
     affine = _affine(image_io, min(dimensions, 3))
     problems = []
+    needed = int(image_io.GetImageSizeInBytes())
+    if (text_header := read_text_header(path)).has_more_than(needed):
+        message = f"the file holds {text_header.data_bytes} bytes of voxels and its header tells of {needed}"
+        problems.append(Problem("size", f"{message}; voxels may be missing or out of place", Severity.WARNING))
     if image_io.GetNumberOfComponents() > 1:
         problems.append(Problem("not-grey", "a colour or vector image", Severity.SKIPPED))
     if path.name.lower().endswith(NRRD_SUFFIXES) and "NRRD_space" not in image_io.GetMetaDataDictionary().GetKeys():

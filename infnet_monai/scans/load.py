@@ -39,6 +39,7 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
 BLOCK_BYTES, MOST_TRAILING_BLOCKS = 1 << 20, 64  # what follows the voxels, if anything, is a few bytes
+LARGEST_VALUE = 1e7
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
 
 
@@ -242,6 +243,9 @@ def _check_volume(volume: Any, path: str | Path) -> MetaTensor:
     if not np.isfinite([voxels.min(), voxels.max()]).all():
         not_finite = int((~np.isfinite(voxels)).sum())
         raise InputError(f"{path}: {not_finite} voxels are NaN or infinite. Replace them, e.g. by -1024 HU (air).")
+    if max(-voxels.min(), voxels.max()) > LARGEST_VALUE:
+        found = f"values from {voxels.min():.3g} to {voxels.max():.3g}"
+        raise InputError(f"{path}: {found} are no intensities. Correct the scale in the header, or the voxels.")
     if abs(np.linalg.det(np.asarray(volume.affine)[:3, :3])) < 1e-9:
         raise InputError(
             f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -17,6 +17,7 @@ LONGEST_LINE = 500  # ITK writes longer ones beyond the end of a buffer when it 
 MOST_COMPRESSION = 1100  # deflate makes 1 byte of 1032 at most
 DATA_FILE = ("elementdatafile", "data file", "datafile")
 LAST_IN_META = "elementdatafile"
+MOST_DIMENSIONS = ("1", "2", "3", "4", "5")
 RAW, GZIP = "raw", "gzip"
 SKIPS = ("headersize", "line skip", "lineskip", "byte skip", "byteskip")
 ANY_DEFLATED = zlib.MAX_WBITS | 32  # with the header of zlib or of gzip
@@ -51,6 +52,14 @@ class TextHeader:
                 f"truncated: {self.data_file.name} has {self.data_bytes} bytes, and its voxels take {voxel_bytes}"
             )
 
+    def has_more_than(self, voxel_bytes: int) -> bool:
+        """Return whether a file has more bytes than its voxels take, so that they may be out of place.
+
+        Args:
+            voxel_bytes: Bytes of the voxels in memory.
+        """
+        return self.encoding == RAW and self.start is not None and self.data_bytes > voxel_bytes
+
     def check_stream(self) -> None:
         """Raise an InputError where compressed voxels are damaged, which ITK reads as other voxels without a word."""
         if self.encoding != GZIP or self.start is None:
@@ -80,6 +89,8 @@ def read_text_header(path: Path) -> TextHeader:
     fields, header_bytes = _read_fields(path)
     if fields.get("binarydata", "true")[:1].lower() not in ("t", "1"):
         raise InputError("the voxels are written as text (BinaryData); write the file again with binary voxels")
+    if not path.name.lower().endswith(NRRD_SUFFIXES):
+        _check_dimensions(fields)
     is_deflated = fields.get("compresseddata", "")[:1].lower() in ("t", "1") or fields.get("encoding", "") == "gz"
     encoding = GZIP if is_deflated else fields.get("encoding", RAW).lower()
     skips = any(fields.get(name, "0") != "0" for name in SKIPS)
@@ -89,6 +100,14 @@ def read_text_header(path: Path) -> TextHeader:
         return TextHeader(path, None if skips else header_bytes, data_bytes, encoding)
     data_file = _file_beside(path, named)
     return TextHeader(data_file, None if skips else 0, data_file.stat().st_size, encoding)
+
+
+def _check_dimensions(fields: Mapping[str, str]) -> None:
+    """Raise an InputError where a MetaImage has other sizes than dimensions, which makes ITK overrun its memory."""
+    dimensions, sizes = fields.get("ndims", ""), fields.get("dimsize", "").split()
+    if dimensions not in MOST_DIMENSIONS or len(sizes) != int(dimensions):
+        named = f"NDims {dimensions[:20]!r}, DimSize {' '.join(sizes)[:80]!r}"
+        raise InputError(f"the header gives no sizes of a volume ({named}); expected NDims = 3 and three sizes")
 
 
 def _read_fields(path: Path) -> tuple[dict[str, str], int]:

@@ -119,3 +119,9 @@ def test_a_series_that_cannot_be_understood_leaves_the_others_alone(tmp_path, mo
     monkeypatch.setattr("infnet_monai.scans.dicom_series.measure_stack", fail_for_six)
     found = {source.refusal for source in find_scans([tmp_path / "ct"])}
     assert found == {"", "cannot be understood (SVD did not converge); its headers are damaged"}
+
+
+def test_values_that_no_scanner_gives_are_refused(tmp_path):
+    nib.save(nib.Nifti1Image(VOXELS.astype(np.float32) - 1e30, AFFINE), tmp_path / "ct.nii")
+    with pytest.raises(InputError, match=r"values from -1e\+30 to -1e\+30 are no intensities"):
+        load_scan(tmp_path / "ct.nii")

@@ -96,3 +96,14 @@ def test_compressed_voxels_that_are_damaged_are_refused(tmp_path, ending):
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=rf"ct\{ending}: (truncated|the compressed voxels are damaged)"):
             read_text_header(path).check_stream()
+
+
+@pytest.mark.parametrize("changes", [{"NDims": "88 72"}, {"NDims": "4294967296"}, {"NDims": "4"}, {"DimSize": "4 3"}])
+def test_other_sizes_than_dimensions_are_refused(tmp_path, changes):
+    (scan,) = find_scans([write_meta(tmp_path / "ct.mha", **changes)])
+    assert "expected NDims = 3 and three sizes" in scan.refusal
+
+
+def test_more_bytes_than_voxels_are_a_warning(tmp_path):
+    (scan,) = find_scans([write_meta(tmp_path / "ct.mha", VOXELS + b"surplus")])
+    assert "holds 55 bytes of voxels and its header tells of 48" in scan.warnings[0]
