@@ -18,6 +18,7 @@ __all__ = ["DicomSlice", "is_dicom_file", "read_slices"]
 PREAMBLE_BYTES, MAGIC = 128, b"DICM"
 DICOM_SUFFIX = ".dcm"
 MOST_FRAMES = 100_000
+LONGEST_TEXT = 256  # the standard allows 64 characters, of which image types have several
 LARGEST_NUMBER = 1e9  # nothing that is read here comes near it
 UNCOMPRESSED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -266,6 +267,7 @@ def _text(dataset: Dataset, keyword: str) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else "\\".join(map(str, value)) if hasattr(value, "__iter__") else str(value)
+    text = text[:LONGEST_TEXT]
     return (text if text.isprintable() else "".join(filter(str.isprintable, text))).strip()
 
 

@@ -14,6 +14,7 @@ __all__ = ["MOST_VOXELS", "grid_problems", "grid_spacing", "refused", "volume_sh
 
 SMALLEST_MM, LARGEST_MM = 0.1, 20.0
 SINGULAR = 1e-9
+FARTHEST_MM = 1e5  # no voxel is 100 m away
 MOST_VOXELS = 1 << 31  # 2048 x 2048 x 512; more is a damaged header, or does not fit into memory
 
 
@@ -81,8 +82,11 @@ def grid_problems(header: ScanHeader) -> Iterator[Problem]:
         yield refused("unreadable", f"shape {shape} holds no voxel")
     if math.prod(shape) > MOST_VOXELS:
         yield refused("unreadable", f"shape {shape} has more voxels than any CT; the header is damaged")
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < SINGULAR:
-        message = "the header has no valid spacing (affine is singular). Write the file with its spacing"
+    is_sane = np.isfinite(affine).all() and np.abs(affine).max() <= FARTHEST_MM
+    if not is_sane or abs(np.linalg.det(affine[:3, :3])) < SINGULAR:
+        message = (
+            "the header has no valid spacing (affine is singular, or beyond all sizes). Write the file with its spacing"
+        )
         yield refused("unreadable", message)
         return
     if min(spacing) < SMALLEST_MM * (1 - 1e-6) or max(spacing) > LARGEST_MM * (1 + 1e-6):

@@ -125,3 +125,19 @@ def test_values_that_no_scanner_gives_are_refused(tmp_path):
     nib.save(nib.Nifti1Image(VOXELS.astype(np.float32) - 1e30, AFFINE), tmp_path / "ct.nii")
     with pytest.raises(InputError, match=r"values from -1e\+30 to -1e\+30 are no intensities"):
         load_scan(tmp_path / "ct.nii")
+
+
+def test_an_affine_beyond_all_sizes_is_refused(tmp_path):
+    affine = AFFINE.copy()
+    affine[0, 2] = -1e30
+    image = nib.Nifti1Image(VOXELS, None)
+    image.set_sform(affine, code=1)
+    nib.save(image, tmp_path / "ct.nii")
+    (scan,) = find_scans([tmp_path])
+    assert "beyond all sizes" in scan.refusal
+
+
+def test_a_text_of_thousands_of_characters_does_not_fill_messages(tmp_path):
+    write_heights(tmp_path / "ct", HEIGHTS, tags={"Modality": "1" * 2000})
+    source = find_series(tmp_path / "ct")
+    assert source.skip_reason == f"the modality is {'1' * 256}, not CT"
