@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -12,6 +13,8 @@ from types import TracebackType
 __all__ = [
     "InputError",
     "find_input_error",
+    "one_line",
+    "printable_lines",
     "report_errors_in_one_line",
     "terminate_like_ctrl_c",
     "unwrapped_input_errors",
@@ -37,6 +40,30 @@ def find_input_error(error: BaseException | None) -> InputError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def one_line(text: str) -> str:
+    """Replace by spaces what could break a line or steer a terminal, and what cannot be encoded.
+
+    Names of files and texts in foreign headers hold anything; messages, tables and logs repeat them.
+
+    Args:
+        text: Any text.
+
+    Example:
+        >>> one_line("scan" + chr(10) + "name")
+        'scan name'
+    """
+    return "".join(" " if unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029" else sign for sign in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a message of one or more lines as a terminal can show it.
+
+    Args:
+        text: The message.
+    """
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 @contextmanager
@@ -66,7 +93,7 @@ def report_errors_in_one_line() -> None:
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     cause = find_input_error(error)
     if cause is not None:
-        sys.stderr.write(f"Error: {cause}\n")
+        sys.stderr.write(f"Error: {printable_lines(str(cause))}\n")
     elif issubclass(kind, KeyboardInterrupt):
         sys.stderr.write("Interrupted.\n")
     else:

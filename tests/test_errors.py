@@ -4,7 +4,14 @@ import sys
 
 import pytest
 
-from infnet_monai.errors import InputError, find_input_error, report_errors_in_one_line, terminate_like_ctrl_c
+from infnet_monai.errors import (
+    InputError,
+    find_input_error,
+    one_line,
+    printable_lines,
+    report_errors_in_one_line,
+    terminate_like_ctrl_c,
+)
 
 
 def raised(error, cause=None):
@@ -55,3 +62,8 @@ def test_sigterm_ends_like_ctrl_c():
             os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_messages_lose_what_could_steer_a_terminal_and_keep_their_lines():
+    assert one_line("scan\n\x1b[2J\u202e\u2028name\udce9") == "scan  [2J  name "
+    assert printable_lines("c1\x1b: bad\nc2: bad") == "c1 : bad\nc2: bad"

@@ -12,7 +12,7 @@ from infnet_monai.cli.convert_weights import convert_weights
 from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
 from infnet_monai.cli.summarise import summarise
-from infnet_monai.errors import InputError, terminate_like_ctrl_c
+from infnet_monai.errors import InputError, printable_lines, terminate_like_ctrl_c
 
 __all__ = ["app"]
 
@@ -27,7 +27,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            typer.echo(f"Error: {error}", err=True)
+            typer.echo(f"Error: {printable_lines(str(error))}", err=True)
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             typer.echo("Interrupted.", err=True)

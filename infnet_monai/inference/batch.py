@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from infnet_monai.errors import InputError
+from infnet_monai.errors import InputError, one_line
 from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
 from infnet_monai.inference.parts import Part
 from infnet_monai.inference.record import MadeBy, ScanRecord
@@ -195,11 +195,12 @@ class _Batch:
         except StageBusy:
             raise
         except ScanSkipped as error:
-            logger.info("%s", error)
-            self.result.skipped[found.name] = error.reason
-            self._note(Outcome(found.name, SKIPPED, error.reason))
+            reason = one_line(error.reason)
+            logger.info("%s", one_line(str(error)))
+            self.result.skipped[found.name] = reason
+            self._note(Outcome(found.name, SKIPPED, reason))
         except Exception as error:
-            message = _describe(error, found)
+            message = one_line(_describe(error, found))
             logger.error("%s", message)
             logger.debug("Traceback of the failure", exc_info=True)
             self.result.failures[found.name] = message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from infnet_monai.errors import InputError
 from infnet_monai.networks.infnet import InfNet
+from infnet_monai.networks.model_weights import read_tensors
 
 __all__ = ["build_authors_network", "convert_authors_checkpoint", "convert_authors_state_dict"]
 
@@ -125,13 +125,17 @@ def convert_authors_checkpoint(
     if not input_path.is_file():
         raise InputError(f"{input_path}: no such checkpoint. Give the authors' .pth file.")
     try:
-        state_dict = torch.load(input_path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        state_dict = read_tensors(input_path)
+    except Exception as error:  # unpickling raises whatever the damaged bytes lead to
         raise InputError(f"{input_path}: is no checkpoint of plain tensors. Give the authors' .pth file.") from error
     if not isinstance(state_dict, Mapping) or not all(isinstance(value, Tensor) for value in state_dict.values()):
         raise InputError(f"{input_path}: is no state dict. Give the authors' .pth file.")
+    try:
+        converted = convert_authors_state_dict(state_dict, backbone)
+    except InputError as error:
+        raise InputError(f"{input_path}: {error}") from error
     output_path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(convert_authors_state_dict(state_dict, backbone), output_path)
+    torch.save(converted, output_path)
 
 
 def _rename(key: str) -> str:

@@ -25,6 +25,7 @@ VOXEL_LIMITS_MM = (0.1, 20.0)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 NAMED_POSITIONS = 6
+MOST_PLANES = 10_000
 NEEDED = {
     "position_mm": "ImagePositionPatient",
     "orientation": "ImageOrientationPatient",
@@ -179,6 +180,8 @@ def _grid(slices: Sequence[DicomSlice], distances: NDArray[np.float64]) -> tuple
     if is_even(distances):
         return len(distances), extent_mm / (len(distances) - 1), []
     unit_mm = float(np.sort(steps_mm)[(len(steps_mm) - 1) // 2])  # the lower median is one of the steps
+    if extent_mm > MOST_PLANES * unit_mm:
+        return len(distances), unit_mm, [_far_apart(distances, unit_mm)]
     multiples = np.rint(steps_mm / unit_mm)
     step_mm = extent_mm / max(1.0, float(multiples.sum()))
     expected = distances[0] + step_mm * np.concatenate([[0], np.cumsum(multiples)])
@@ -195,6 +198,14 @@ def _single_slice(only: DicomSlice) -> Problem:
         return Problem("single-slice", message, Severity.SKIPPED)
     message = "a single slice of unknown thickness; with 1 mm assumed, its volumes are not right"
     return Problem("single-slice", message, Severity.REFUSED)
+
+
+def _far_apart(distances: NDArray[np.float64], unit_mm: float) -> Problem:
+    message = (
+        f"the slices lie from {distances[0]:.4g} to {distances[-1]:.4g} mm, most of them {unit_mm:.3g} mm apart; "
+        "their positions are damaged"
+    )
+    return Problem("unreadable", message, Severity.REFUSED)
 
 
 def _missing_slices(distances: NDArray[np.float64], planes: int) -> Problem:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydicom import Dataset, dcmread
 
@@ -16,6 +16,10 @@ from infnet_monai.errors import InputError
 __all__ = ["DicomSlice", "is_dicom_file", "read_slices"]
 
 PREAMBLE_BYTES, MAGIC = 128, b"DICM"
+DICOM_SUFFIX = ".dcm"
+MOST_FRAMES = 100_000
+LONGEST_TEXT = 256  # the standard allows 64 characters, of which image types have several
+LARGEST_NUMBER = 1e9  # nothing that is read here comes near it
 UNCOMPRESSED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
 DEFLATED = "1.2.840.10008.1.2.1.99"
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
@@ -33,7 +37,7 @@ KEYWORDS = (
 class DicomSlice:
     """One slice of a DICOM series: an image of its own, or a frame of a multi-frame file.
 
-    What is missing or not a number is ``None``, or empty for text.
+    What is missing, not a number or beyond all numbers is ``None``, or empty for text.
 
     Attributes:
         file: The file.
@@ -107,7 +111,7 @@ class DicomSlice:
 
 
 def is_dicom_file(path: str | Path) -> bool:
-    """Whether a regular file starts as DICOM files do.
+    """Whether a regular file starts as DICOM files do, or is named as one, so that a damaged one is not passed over.
 
     Args:
         path: File; what is no regular file is not opened.
@@ -115,10 +119,15 @@ def is_dicom_file(path: str | Path) -> bool:
     Raises:
         OSError: The file cannot be opened.
     """
-    if not Path(path).is_file():
+    path = Path(path)
+    if not path.is_file():
         return False
     with open(path, "rb") as file:
-        return file.read(PREAMBLE_BYTES + len(MAGIC))[PREAMBLE_BYTES:] == MAGIC
+        return _has_magic(file) or path.suffix.lower() == DICOM_SUFFIX
+
+
+def _has_magic(file: BinaryIO) -> bool:
+    return file.read(PREAMBLE_BYTES + len(MAGIC))[PREAMBLE_BYTES:] == MAGIC
 
 
 def read_slices(file: Path) -> list[DicomSlice]:
@@ -135,22 +144,28 @@ def read_slices(file: Path) -> list[DicomSlice]:
     """
     try:
         with open(file, "rb") as stream:
+            if not _has_magic(stream):
+                raise ValueError("it does not start as DICOM files do")
+            stream.seek(0)
             dataset = dcmread(stream, stop_before_pixels=True, specific_tags=list(KEYWORDS))
             bytes_left = os.fstat(stream.fileno()).st_size - stream.tell()
         image = _read_image(dataset, file)
-        slices = list(_read_frames(dataset, image))
+        _check_length(image, _text(getattr(dataset, "file_meta", Dataset()), "TransferSyntaxUID"), bytes_left)
+        return list(_read_frames(dataset, image))
+    except InputError:
+        raise
     except Exception as error:  # pydicom raises whatever damaged bytes lead to
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{file}: cannot be read as DICOM ({reason})") from error
-    _check_length(image, _text(getattr(dataset, "file_meta", Dataset()), "TransferSyntaxUID"), bytes_left)
-    return slices
 
 
 def _check_length(image: DicomSlice, syntax: str, bytes_left: int) -> None:
     """Raise an InputError for a file that ends early, which pydicom reads without a word."""
     if not image.rows and image.modality in ("", "CT"):  # every object has a modality, and a CT its rows
         raise InputError(f"{image.file}: is truncated; it ends within its header")
-    needed = 0 if syntax == DEFLATED else 1
+    if image.frames_in_file > MOST_FRAMES:
+        raise InputError(f"{image.file}: claims to have {image.frames_in_file} frames; the header is damaged")
+    needed = 0 if syntax == DEFLATED else image.frames_in_file  # compressed, a frame takes a byte at least
     if syntax in UNCOMPRESSED:
         needed = image.rows * image.columns * image.samples * max(8, image.bits) // 8 * image.frames_in_file
     if image.rows and bytes_left < needed:
@@ -252,6 +267,7 @@ def _text(dataset: Dataset, keyword: str) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else "\\".join(map(str, value)) if hasattr(value, "__iter__") else str(value)
+    text = text[:LONGEST_TEXT]
     return (text if text.isprintable() else "".join(filter(str.isprintable, text))).strip()
 
 
@@ -266,7 +282,7 @@ def _numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | 
         numbers = tuple(float(part) for part in ([value] if count == 1 else value))
     except (TypeError, ValueError):
         return None
-    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+    return numbers if len(numbers) == count and all(abs(number) <= LARGEST_NUMBER for number in numbers) else None
 
 
 def _number(dataset: Dataset, keyword: str) -> float | None:

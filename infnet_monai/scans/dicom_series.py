@@ -45,7 +45,7 @@ def dicom_sources(paths: Sequence[Path], folder: Path, name: str) -> list[ScanSo
             except InputError as error:
                 unreadable.append((path, str(error)))
     lost = _lost_files(len(unreadable))
-    sources = [source for series in by_series(slices) for source in _series_sources(series, folder, lost)]
+    sources = [source for series in by_series(slices) for source in _understood(series, folder, lost)]
     sources.sort(key=_series_order)
     named = _with_names(sources, name)
     return [*named, _unreadable_source(unreadable, name)] if unreadable else named
@@ -90,6 +90,16 @@ def _likely(sources: list[ScanSource]) -> list[ScanSource]:
     """Leave out what is no chest CT and what cannot be read, where there is anything else."""
     readable = [source for source in sources if source.series] or sources
     return [source for source in readable if not source.skip_reason] or readable
+
+
+def _understood(series: list[DicomSlice], folder: Path, lost: list[Problem]) -> list[ScanSource]:
+    """Find the scans of a series; one whose headers lead nowhere is refused, and the others are found."""
+    try:
+        return _series_sources(series, folder, lost)
+    except Exception as error:  # the values of damaged headers lead to anything
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        problem = Problem("unreadable", f"cannot be understood ({reason}); its headers are damaged", Severity.REFUSED)
+        return [ScanSource(folder, "", series[0].series_uid or NO_UID, problems=(problem,))]
 
 
 def _series_sources(series: list[DicomSlice], folder: Path, lost: list[Problem]) -> list[ScanSource]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from infnet_monai.errors import InputError
+from infnet_monai.errors import InputError, one_line
 from infnet_monai.scans.dicom_headers import is_dicom_file
 from infnet_monai.scans.dicom_series import dicom_sources
 from infnet_monai.scans.grid_checks import refused
@@ -19,6 +19,7 @@ from infnet_monai.scans.source import ScanSource
 __all__ = ["find_scans", "with_unique_names"]
 
 EXPECTED = f"{', '.join(VOLUME_SUFFIXES)} or a folder with a DICOM series"
+LONGEST_NAME_BYTES = 200  # file systems allow 255, with the endings of results and drafts
 NO_FILE = "a pipe, socket or device, not a file"
 
 Place = tuple[int, int]  # device and inode: one for all the names of a file or folder
@@ -179,6 +180,12 @@ def _reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
+def _usable_name(name: str) -> str:
+    """Return a name that files, tables and terminals can have: no control characters, and room for endings."""
+    *folders, last = "".join("_" if one_line(sign) != sign else sign for sign in name).split("/")
+    return "/".join([*folders, last.encode()[:LONGEST_NAME_BYTES].decode(errors="ignore")])
+
+
 def with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:
     """Return scans with names that differ also on file systems that do not distinguish upper from lower case.
 
@@ -190,9 +197,10 @@ def with_unique_names(sources: Iterable[ScanSource]) -> Iterator[ScanSource]:
     """
     taken = {"run"}  # run.json is the record of a whole run
     for source in sources:
-        name, number = source.name, 1
+        wanted = name = _usable_name(source.name)
+        number = 1
         while name.lower() in taken:  # some file systems do not distinguish upper from lower case
             number += 1
-            name = f"{source.name}-{number}"
+            name = f"{wanted}-{number}"
         taken.add(name.lower())
         yield replace(source, name=name)

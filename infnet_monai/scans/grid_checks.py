@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 
 from infnet_monai.scans.source import Problem, ScanHeader, Severity
 
-__all__ = ["grid_problems", "grid_spacing", "refused", "volume_shape"]
+__all__ = ["MOST_VOXELS", "grid_problems", "grid_spacing", "refused", "volume_shape"]
 
 SMALLEST_MM, LARGEST_MM = 0.1, 20.0
 SINGULAR = 1e-9
+FARTHEST_MM = 1e5  # no voxel is 100 m away
+MOST_VOXELS = 1 << 31  # 2048 x 2048 x 512; more is a damaged header, or does not fit into memory
 
 
 def refused(code: str, message: str) -> Problem:
@@ -77,8 +80,13 @@ def grid_problems(header: ScanHeader) -> Iterator[Problem]:
         return
     if not all(shape):
         yield refused("unreadable", f"shape {shape} holds no voxel")
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < SINGULAR:
-        message = "the header has no valid spacing (affine is singular). Write the file with its spacing"
+    if math.prod(shape) > MOST_VOXELS:
+        yield refused("unreadable", f"shape {shape} has more voxels than any CT; the header is damaged")
+    is_sane = np.isfinite(affine).all() and np.abs(affine).max() <= FARTHEST_MM
+    if not is_sane or abs(np.linalg.det(affine[:3, :3])) < SINGULAR:
+        message = (
+            "the header has no valid spacing (affine is singular, or beyond all sizes). Write the file with its spacing"
+        )
         yield refused("unreadable", message)
         return
     if min(spacing) < SMALLEST_MM * (1 - 1e-6) or max(spacing) > LARGEST_MM * (1 + 1e-6):

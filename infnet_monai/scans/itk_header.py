@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from infnet_monai.scans.grid_checks import grid_spacing, refused, volume_shape
 from infnet_monai.scans.source import Problem, ScanHeader, Severity
+from infnet_monai.scans.text_header import NRRD_SUFFIXES, read_text_header
 
 __all__ = ["open_itk_header", "read_itk_header"]
 
-NRRD_SUFFIXES = (".nrrd", ".nhdr")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -25,13 +25,17 @@ def open_itk_header(path: Path) -> Any:
         path: The file.
 
     Raises:
+        InputError: ITK is not to read the file, see :func:`infnet_monai.scans.text_header.read_text_header`, or it is
+            too small for its voxels.
         RuntimeError: The file is not of the type that its name says, or its header is damaged.
     """
+    text_header = read_text_header(path)
     image_io = itk.NrrdImageIO.New() if path.name.lower().endswith(NRRD_SUFFIXES) else itk.MetaImageIO.New()
     if not image_io.CanReadFile(str(path)):
         raise RuntimeError("no such header")
     image_io.SetFileName(str(path))
     image_io.ReadImageInformation()
+    text_header.check_size(int(image_io.GetImageSizeInBytes()))
     return image_io
 
 
@@ -45,6 +49,7 @@ def read_itk_header(path: Path) -> tuple[ScanHeader, list[Problem]]:
         Shape, affine (mm, RAS+) and spacing, and the problems that these formats can have.
 
     Raises:
+        InputError: The voxels are not where they can be read from.
         RuntimeError: The header cannot be read.
     """
     image_io = open_itk_header(path)
@@ -52,6 +57,10 @@ def read_itk_header(path: Path) -> tuple[ScanHeader, list[Problem]]:
     shape = volume_shape([image_io.GetDimensions(axis) for axis in range(dimensions)])
     affine = _affine(image_io, min(dimensions, 3))
     problems = []
+    needed = int(image_io.GetImageSizeInBytes())
+    if (text_header := read_text_header(path)).has_more_than(needed):
+        message = f"the file holds {text_header.data_bytes} bytes of voxels and its header tells of {needed}"
+        problems.append(Problem("size", f"{message}; voxels may be missing or out of place", Severity.WARNING))
     if image_io.GetNumberOfComponents() > 1:
         problems.append(Problem("not-grey", "a colour or vector image", Severity.SKIPPED))
     if path.name.lower().endswith(NRRD_SUFFIXES) and "NRRD_space" not in image_io.GetMetaDataDictionary().GetKeys():

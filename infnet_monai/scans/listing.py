@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from infnet_monai.errors import one_line
 from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES
 from infnet_monai.scans.source import ScanSource
 
@@ -68,18 +68,18 @@ def _state(source: ScanSource) -> str:
 def _row(source: ScanSource) -> dict[str, Any]:
     header, state = source.header, _state(source)
     return {
-        "name": _printable(source.name),
-        "path": _printable(str(source.path)),
+        "name": one_line(source.name),
+        "path": one_line(str(source.path)),
         "kind": _kind(source),
         "series_number": "" if header.series_number is None else str(header.series_number),
-        "description": _printable(header.series_description),
-        "modality": _printable(header.modality),
+        "description": one_line(header.series_description),
+        "modality": one_line(header.modality),
         "size": " x ".join(map(str, header.shape or ())),
         "spacing": " x ".join(f"{size:.4g}" for size in header.spacing_mm or ()),
         "state": state,
         "codes": ",".join(problem.code for problem in source.problems),
-        "reason": _printable({SKIPPED: source.skip_reason, REFUSED: source.refusal, USABLE: ""}[state]),
-        "warnings": _printable("; ".join(source.warnings)),
+        "reason": one_line({SKIPPED: source.skip_reason, REFUSED: source.refusal, USABLE: ""}[state]),
+        "warnings": one_line("; ".join(source.warnings)),
     }
 
 
@@ -91,11 +91,6 @@ def _kind(source: ScanSource) -> str:
         return "NIfTI"
     kinds = {".nrrd": "NRRD", ".nhdr": "NRRD", ".mha": "MetaImage", ".mhd": "MetaImage"}
     return kinds.get(source.path.suffix.lower(), "-")
-
-
-def _printable(text: str) -> str:
-    """Replace what could steer a terminal or break a line, and what cannot be encoded; foreign files hold anything."""
-    return "".join(" " if unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029" else sign for sign in text)
 
 
 def _shortened(name: str) -> str:

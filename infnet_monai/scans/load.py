@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from monai.data import ITKReader, MetaTensor, NibabelReader, PILReader
 from monai.data.image_reader import ImageReader
+from monai.data.utils import correct_nifti_header_if_necessary
 from monai.transforms import Orientation
 from PIL import Image
 
@@ -20,6 +22,7 @@ from infnet_monai.scans.dicom_pixels import read_voxels
 from infnet_monai.scans.dicom_series import find_series
 from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES, VOLUME_SUFFIXES, file_source
 from infnet_monai.scans.source import ScanSource
+from infnet_monai.scans.text_header import read_text_header
 
 __all__ = [
     "NIFTI_SUFFIXES",
@@ -35,6 +38,8 @@ __all__ = [
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
+BLOCK_BYTES, MOST_TRAILING_BLOCKS = 1 << 20, 64  # what follows the voxels, if anything, is a few bytes
+LARGEST_VALUE = 1e7
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")  # Pillow's modes of one channel that are not a palette
 
 
@@ -136,6 +141,8 @@ def _read_series(source: ScanSource) -> Any:
 def _read_file(path: Path, mask: bool) -> Any:
     """Read the voxels ``(X, Y, Z)`` of a volume, or the pixels of a picture."""
     reader = _choose_reader(path, mask)
+    if isinstance(reader, ITKReader):
+        read_text_header(path).check_stream()
     with _readable(path):
         array, meta = reader.get_data(reader.read(str(path)))
     # as a tensor, since torch copies a large array into C order in a fraction of NumPy's time
@@ -157,10 +164,34 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
+class _WholeNibabelReader(NibabelReader):
+    """Reads compressed files to their end, where the checksum is; damaged ones would come out as other voxels."""
+
+    def read(self, data: Any, **kwargs: Any) -> Any:
+        """Open a file; see MONAI's reader."""
+        image = super().read(data, **kwargs)
+        self._stream = None
+        if str(data).lower().endswith(".gz") and type(image) in (nib.Nifti1Image, nib.Nifti2Image):
+            self._stream = gzip.open(data)  # noqa: SIM115  # closed when the voxels have been read
+            image = correct_nifti_header_if_necessary(type(image).from_stream(self._stream))
+        return image
+
+    def get_data(self, img: Any) -> Any:
+        """Read the voxels; see MONAI's reader."""
+        if self._stream is None:
+            return super().get_data(img)
+        with self._stream as stream:
+            array_and_meta = super().get_data(img)
+            for _ in range(MOST_TRAILING_BLOCKS):
+                if not stream.read(BLOCK_BYTES):
+                    break
+        return array_and_meta
+
+
 def _choose_reader(path: Path, mask: bool) -> ImageReader:
     name = path.name.lower()
     if name.endswith(NIFTI_SUFFIXES):
-        return NibabelReader()
+        return _WholeNibabelReader()
     if name.endswith(PICTURE_SUFFIXES):
         return PILReader(converter=_label_values if mask else _grey_values, reverse_indexing=False)
     if name.endswith(VOLUME_SUFFIXES):
@@ -212,6 +243,9 @@ def _check_volume(volume: Any, path: str | Path) -> MetaTensor:
     if not np.isfinite([voxels.min(), voxels.max()]).all():
         not_finite = int((~np.isfinite(voxels)).sum())
         raise InputError(f"{path}: {not_finite} voxels are NaN or infinite. Replace them, e.g. by -1024 HU (air).")
+    if max(-voxels.min(), voxels.max()) > LARGEST_VALUE:
+        found = f"values from {voxels.min():.3g} to {voxels.max():.3g}"
+        raise InputError(f"{path}: {found} are no intensities. Correct the scale in the header, or the voxels.")
     if abs(np.linalg.det(np.asarray(volume.affine)[:3, :3])) < 1e-9:
         raise InputError(
             f"{path}: the header has no valid spacing (affine is singular). Write the file with its spacing."

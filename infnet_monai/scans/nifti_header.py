@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from infnet_monai.errors import InputError
 from infnet_monai.scans.grid_checks import grid_problems, grid_spacing, refused, volume_shape
 from infnet_monai.scans.itk_header import read_itk_header
 from infnet_monai.scans.source import Problem, ScanHeader, ScanSource, Severity
+from infnet_monai.scans.text_header import MOST_COMPRESSION
 
 __all__ = ["NIFTI_SUFFIXES", "VOLUME_SUFFIXES", "corrected_affine", "file_source", "volume_name"]
 
@@ -56,6 +60,8 @@ def file_source(path: Path, name: str) -> ScanSource:
             return ScanSource(path, name, problems=(refused("unreadable", "cannot be read: the file is empty"),))
         is_nifti = path.name.lower().endswith(NIFTI_SUFFIXES)
         header, problems = _read_nifti_header(path) if is_nifti else read_itk_header(path)
+    except InputError as error:
+        return ScanSource(path, name, problems=(refused("unreadable", f"cannot be read: {error}"),))
     except Exception as error:  # readers raise whatever the damaged bytes lead to
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         reason = (text.strip().splitlines() or [type(error).__name__])[-1]
@@ -98,9 +104,23 @@ def _storage_problems(image: Any, path: Path) -> Iterator[Problem]:
         yield Problem("not-grey", "a colour image", Severity.SKIPPED)
     elif kind.kind == "c":
         yield refused("unreadable", "holds complex numbers; expected one real number a voxel")
-    needed = int(image.dataobj.offset) + kind.itemsize * int(np.prod(image.shape, dtype=np.int64))
-    if path.name.lower().endswith(".nii") and path.stat().st_size < needed:
-        yield refused("unreadable", f"cannot be read: truncated, {path.stat().st_size} of {needed} bytes")
+    needed = int(image.dataobj.offset) + kind.itemsize * math.prod(map(int, image.shape))
+    size, is_compressed = path.stat().st_size, path.name.lower().endswith(".gz")
+    if size * (MOST_COMPRESSION if is_compressed else 1) < needed:
+        yield refused("unreadable", f"cannot be read: truncated, {size} of {needed} bytes")
+    stored = _gzip_size(path) if is_compressed else size
+    if stored > needed:
+        message = (
+            f"the file holds {stored} bytes and its header tells of {needed}; voxels may be missing or out of place"
+        )
+        yield Problem("size", message, Severity.WARNING)
+
+
+def _gzip_size(path: Path) -> int:
+    """Return what the last 4 bytes say of the size uncompressed; of several streams, it is that of the last one."""
+    with open(path, "rb") as file:
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little")
 
 
 def _units_problems(units: str) -> Iterator[Problem]:
