@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from infnet_monai.errors import InputError
+from infnet_monai.errors import InputError, one_line
 from infnet_monai.files import back_up, write_json
 from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
 from infnet_monai.inference.record import ScanRecord
@@ -150,7 +150,8 @@ def _write_table(found: RecordedScans, path: Path) -> Summary:
 
 def _table_row(record: ScanRecord) -> dict[str, Any]:
     facts = {"scan": record.scan, "status": DONE, "warnings": "; ".join(record.warnings)}
-    facts |= {"source": record.made_by.scan.path, "bundle": record.made_by.model, "intensity": record.intensity}
+    source = one_line(record.made_by.scan.path)
+    facts |= {"source": source, "bundle": record.made_by.model, "intensity": record.intensity}
     return {**facts, **record.statistics.as_dict()}
 
 

@@ -125,6 +125,9 @@ def _with_header(source: ScanSource) -> ScanSource:
         return source
     if path.is_dir() or name.endswith(".dcm") or path.suffix[1:].isdigit() or not path.suffix:
         return find_series(path, source.series).accepting(("single-slice",) if path.is_file() else ())
+    if not name.endswith(VOLUME_SUFFIXES):
+        known = ", ".join((*VOLUME_SUFFIXES, ".dcm", *PICTURE_SUFFIXES))
+        raise InputError(f"{path}: unknown type of file. Expected one of {known} or a folder with a DICOM series.")
     return file_source(path, source.name)
 
 
@@ -194,10 +197,7 @@ def _choose_reader(path: Path, mask: bool) -> ImageReader:
         return _WholeNibabelReader()
     if name.endswith(PICTURE_SUFFIXES):
         return PILReader(converter=_label_values if mask else _grey_values, reverse_indexing=False)
-    if name.endswith(VOLUME_SUFFIXES):
-        return ITKReader()
-    known = ", ".join((*VOLUME_SUFFIXES, ".dcm", *PICTURE_SUFFIXES))
-    raise InputError(f"{path}: unknown type of file. Expected one of {known} or a folder with a DICOM series.")
+    return ITKReader()
 
 
 def _grey_values(picture: Image.Image) -> Image.Image:

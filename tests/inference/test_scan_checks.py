@@ -6,7 +6,7 @@ from infnet_monai.inference import LogWarningsd
 from infnet_monai.inference.scan_checks import scan_warnings
 from infnet_monai.scans import Acceptance, ScanSkipped
 
-NO_LUNGS = "no lungs were found; the whole slices were segmented"
+NO_LUNGS = "no lungs were found; the whole slices were segmented, and nothing outside the chest was removed"
 
 
 @pytest.fixture
