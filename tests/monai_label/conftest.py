@@ -55,7 +55,7 @@ def small_bundle(folder, name, chest):
 
 @pytest.fixture(scope="session")
 def chests() -> dict[str, Phantom]:
-    return {name: make_phantom(seed, (72, 60, 8), (4.9, 4.9, 27.0)) for seed, name in enumerate(("a", "b", "c"))}
+    return {name: make_phantom(seed, (72, 60, 11), (4.9, 4.9, 19.6)) for seed, name in enumerate(("a", "b", "c"))}
 
 
 @pytest.fixture(scope="session")
