@@ -262,6 +262,7 @@ add(
 add("stored_values_padded_by_0", lambda folder: save(folder, circle(0, hu() + 1024)), refused("", "shifted by about"))
 add("stored_values_of_slope_2", lambda folder: save(folder, (hu() + 1024) / 2), refused("", "scaled by about 0.5"))
 add("inverted_hu", lambda folder: save(folder, -hu()), refused("", "inverted"))
+add("inverted_hu_of_the_same_range", lambda folder: save(folder, -hu() - 900), refused("", "inverted"))
 add("inverted_hu_between_its_ends", lambda folder: save(folder, 2047 - hu()), refused("", "inverted"))
 add("inverted_window", lambda folder: save(folder, 255 - windowed(-1350, 150, 255)), refused("", "inverted"))
 add("z_scored", lambda folder: save(folder, (hu() - hu().mean()) / hu().std()), refused("", "normalised"))

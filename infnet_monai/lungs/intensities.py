@@ -28,6 +28,8 @@ NO_HU = (
     "HU statistics are not given"
 )
 SCALES = {"grey": "grey levels 0 to 255", "unit": "values 0 to 1"}
+BRIGHT_AROUND = "the image is brighter around the body and in the lungs than in tissue"
+INVERTED_HU = Likeness("an inverted image, its air brighter than its tissue", "Invert it, and give it in HU")
 LUNG_WINDOW = "Give it in HU, or with a lung window (level -600, width 1500)"
 
 
@@ -122,7 +124,8 @@ def find_doubt(kind: str, levels: ImageLevels, is_lung: NDArray[np.bool_]) -> Do
 def _doubt_hu(levels: ImageLevels) -> Doubt | None:
     dark, bright = levels.dark, levels.bright
     if AIR_HU[0] < dark < AIR_HU[1] and TISSUE_HU[0] < bright < TISSUE_HU[1]:
-        return None
+        # inverted about -900 or so, the levels of air and tissue only change their places
+        return Doubt(BRIGHT_AROUND, INVERTED_HU) if levels.is_bright_around else None
     is_clear = (bright > TISSUE_HU[1] and levels.contrast > CLEAR_CONTRAST_HU) or dark < AIR_HU[0]
     if is_clear or bright < AIR_HU[0]:
         evidence = (

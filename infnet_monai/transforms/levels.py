@@ -70,12 +70,10 @@ class ImageLevels:
         return self.bright - self.dark
 
     @cached_property
-    def is_inverted(self) -> bool:
-        """Whether air is brighter than tissue, by the shapes of bright and dark regions.
+    def is_bright_around(self) -> bool:
+        """Whether bright surrounds dark that encloses bright: air, body and lungs of an inverted chest.
 
-        Either bright surrounds dark that encloses bright (air, body, lungs of an inverted chest; in a chest cut by the
-        border of the image, tissue surrounds the lungs, and nothing large is in these), or many small dark spots in
-        the bright regions, few bright ones in the dark, are the vessels of inverted lungs.
+        In a chest cut by the border of the image, tissue surrounds the lungs, and nothing large is in these.
         """
         image = np.where(self.padding, self.dark, self.sample).astype(np.float32)
         bright = ndimage.uniform_filter(image, (3, 3, 1)) >= self.threshold
@@ -83,8 +81,19 @@ class ImageLevels:
         border[1:-1, 1:-1] = False
         border |= ndimage.binary_dilation(self.padding, ACROSS, iterations=3)
         at_image = border & ~ndimage.binary_dilation(self.padding, ACROSS, iterations=2)
-        if at_image.any() and bright[at_image].mean() > 0.5 and _enclosed(bright, border) > ENCLOSED_FRACTION:
+        is_bright = at_image.any() and bright[at_image].mean() > 0.5
+        return bool(is_bright and _enclosed(bright, border) > ENCLOSED_FRACTION)
+
+    @cached_property
+    def is_inverted(self) -> bool:
+        """Whether air is brighter than tissue, by the shapes of bright and dark regions.
+
+        Either bright surrounds the dark body, or many small dark spots in the bright regions, few bright ones in the
+        dark, are the vessels of inverted lungs, as they also are where lungs are too dense to be seen.
+        """
+        if self.is_bright_around:
             return True
+        image = np.where(self.padding, self.dark, self.sample).astype(np.float32)
         dark_spots = _count_spots((image < self.threshold) & ~self.padding)
         bright_spots = _count_spots((image >= self.threshold) & ~self.padding)
         return dark_spots > SPOTS_PER_SLICE * image.shape[2] and dark_spots > 2 * bright_spots
