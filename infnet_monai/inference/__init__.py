@@ -2,7 +2,7 @@
 
 from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
 from infnet_monai.inference.bundle_config import SegmentationSettings
-from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, PreparedInferer, supports_bf16
+from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, PreparedInferer, SlabInferer, supports_bf16
 from infnet_monai.inference.optimize import load_network
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import RESULT_WRITERS, ResultWriter
@@ -31,6 +31,7 @@ __all__ = [
     "Segmentation",
     "SegmentationSettings",
     "Segmenter",
+    "SlabInferer",
     "load_network",
     "measure_lesions",
     "name_by_scan",

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,7 +15,13 @@ from tqdm import tqdm
 from infnet_monai.errors import InputError
 from infnet_monai.inference.batch_files import RunFiles
 from infnet_monai.inference.record import MadeBy, ScanRecord
-from infnet_monai.inference.result_writers import REPORT, ResultWriter, optional_outputs, wanted_writers
+from infnet_monai.inference.result_writers import (
+    REPORT,
+    ProbabilityWriter,
+    ResultWriter,
+    optional_outputs,
+    wanted_writers,
+)
 from infnet_monai.inference.scan_checks import NO_LUNGS
 from infnet_monai.inference.scan_pictures import render_scan
 from infnet_monai.inference.scan_results import ScanResults, naming_output
@@ -240,7 +246,9 @@ class _Batch:
                 bar.total = total
                 bar.update(slices)
 
-            return self.segmenter.segment(scan, timer=timer, on_slices=show)
+            segmentation = self.segmenter.segment(scan, timer=timer, on_slices=show)
+        wants_map = any(isinstance(writer, ProbabilityWriter) for writer in self.writers)
+        return segmentation if wants_map else replace(segmentation, probability=None)  # the largest volume of all
 
     def _add_report(self, results: ScanResults, record: ScanRecord, segmentation: Segmentation) -> None:
         with self.run.timer.stage("report"):

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
-from monai.utils import convert_to_numpy
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -58,7 +58,8 @@ def intensity_kind(image: Tensor) -> str:
     Raises:
         InputError: None of these, e.g. HU shifted by 1024, or normalised values; the message says what they look like.
     """
-    voxels = convert_to_numpy(image)  # as torch takes a hundred times as long where slices are the first axis in memory
+    # NumPy, as torch takes a hundred times as long where slices are the first axis in memory; a view, not a copy
+    voxels = torch.as_tensor(image).detach().cpu().numpy()
     low, high = float(voxels.min()), float(voxels.max())
     if low < AIR_BELOW_HU:
         return "hu"
@@ -134,7 +135,8 @@ def lung_window(
     kind = intensity_kind(image) if check_intensity(intensity) == "auto" else intensity
     low, high = window_hu if kind == "hu" else (0.0, WHITE[kind])
     darkest, brightest = kept_hu if kept_hu is not None and kind == "hu" else (low, high)
-    return ((image - low) / (high - low)).clamp((darkest - low) / (high - low), (brightest - low) / (high - low))
+    windowed = (image - low).div_(high - low)  # a large volume: in place from here on
+    return windowed.clamp_((darkest - low) / (high - low), (brightest - low) / (high - low))
 
 
 class LungWindowd(MapTransform):
