@@ -32,19 +32,19 @@ class MemoryCost:
     Attributes:
         size_px: Rows and columns of the scan.
         slices: Slices of the scan.
-        loaded_gb: Memory with the bundle loaded, before the first scan.
         peak_gb: Largest memory.
+        half_peak_gb: Largest memory for a scan of half as many slices.
     """
 
     size_px: int
     slices: int
-    loaded_gb: float
     peak_gb: float
+    half_peak_gb: float
 
     @property
     def mb_per_slice(self) -> float:
         """Memory that each slice adds."""
-        return 1000 * (self.peak_gb - self.loaded_gb) / self.slices
+        return 1000 * (self.peak_gb - self.half_peak_gb) / (self.slices - self.slices // 2)
 
 
 class ThresholdNetwork(nn.Module):
@@ -66,13 +66,17 @@ def measure_memory(slices: int = 1000, size_px: int = 512) -> MemoryCost:
         slices: Slices of the scan.
         size_px: Rows and columns of the scan.
     """
+    return MemoryCost(size_px, slices, _peak_of_a_process(slices, size_px), _peak_of_a_process(slices // 2, size_px))
+
+
+def _peak_of_a_process(slices: int, size_px: int) -> float:
+    """Largest memory of a process that segments one scan, in GB."""
     with tempfile.TemporaryDirectory() as folder:
         _write_scan(Path(folder) / "ct.nii", slices, size_px)
         torch.save(ThresholdNetwork().state_dict(), Path(folder) / "model.pt")
         program = f"from {__name__} import segment_and_print; segment_and_print({folder!r})"
         done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    loaded_gb, peak_gb = map(float, done.stdout.split())
-    return MemoryCost(size_px, slices, loaded_gb, peak_gb)
+    return float(done.stdout)
 
 
 def _write_scan(path: Path, slices: int, size_px: int) -> None:
@@ -86,7 +90,7 @@ def _write_scan(path: Path, slices: int, size_px: int) -> None:
 
 
 def segment_and_print(folder: str) -> None:
-    """Segment the scan in a folder; print the memory before and the largest one in GB.
+    """Segment the scan in a folder; print the largest memory in GB.
 
     Args:
         folder: Folder with the scan and the weights.
@@ -95,13 +99,8 @@ def segment_and_print(folder: str) -> None:
     backbone = "$infnet_networks.get_backbone('efficientnet_lite0')"
     values: dict[str, Any] = {"network_def": network, "backbone": backbone, "amp": False}
     segmenter = Segmenter(device="cpu", weights=Path(folder) / "model.pt", **values)
-    loaded_gb = _peak_gb()
     options = BatchOptions(report=False, progress=False)
     result = segment_scans([Path(folder) / "ct.nii"], Path(folder) / "out", segmenter, options)
     if result.failures or result.skipped:
         raise RuntimeError(f"nothing was measured: {result.failures or result.skipped}")
-    print(loaded_gb, _peak_gb())
-
-
-def _peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB / 1e9
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB / 1e9)

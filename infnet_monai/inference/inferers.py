@@ -107,7 +107,8 @@ class SlabInferer(Inferer):
     Example:
         >>> from monai.inferers import SliceInferer
         >>> from monai.transforms import RepeatChanneld
-        >>> inferer = SlabInferer(SliceInferer(roi_size=(2, 2), sw_batch_size=1, spatial_dim=2), [RepeatChanneld("image", 3)], slices=2)
+        >>> by_slice = SliceInferer(roi_size=(2, 2), sw_batch_size=1, spatial_dim=2)
+        >>> inferer = SlabInferer(by_slice, [RepeatChanneld("image", 3)], slices=2)
         >>> inferer(torch.ones(1, 1, 2, 2, 5), lambda batch: batch.sum(dim=1, keepdim=True)).unique().tolist()
         [3.0]
     """
