@@ -120,7 +120,6 @@ def _with_header(source: ScanSource) -> ScanSource:
         return source
     if path.is_dir() or name.endswith(".dcm") or path.suffix[1:].isdigit() or not path.suffix:
         return find_series(path, source.series).accepting(("single-slice",) if path.is_file() else ())
-    _choose_reader(path, mask=False)  # which refuses a file of unknown type by its name
     return file_source(path, source.name)
 
 

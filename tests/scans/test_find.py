@@ -197,11 +197,11 @@ def test_a_folder_and_a_file_without_permission_are_refused(tmp_path, monkeypatc
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    def opened(path):
+    def opened(path, *args):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("infnet_monai.scans.find.os.scandir", denying)
-    monkeypatch.setattr(find, "is_dicom_file", opened)
+    monkeypatch.setattr("infnet_monai.scans.find.open", opened, raising=False)
 
     found = find_scans([tmp_path])
 
@@ -216,9 +216,9 @@ def test_each_folder_is_listed_once_and_each_file_opened_once_for_its_kind(tmp_p
     for k in range(3):
         write_series(tmp_path / f"p{k}", rows=4, columns=5, slices=4)
     listed, opened = [], []
-    scandir, kind = os.scandir, find.is_dicom_file
+    scandir, kind = os.scandir, find._is_dicom
     monkeypatch.setattr(find.os, "scandir", lambda path: listed.append(path) or scandir(path))
-    monkeypatch.setattr(find, "is_dicom_file", lambda path: opened.append(path) or kind(path))
+    monkeypatch.setattr(find, "_is_dicom", lambda path: opened.append(path) or kind(path))
 
     assert len(find_scans([tmp_path])) == 3
     assert sorted(listed) == sorted({tmp_path, *(tmp_path / f"p{k}" for k in range(3))})
