@@ -67,10 +67,12 @@ def outcome_of(variant: Variant, image: MetaTensor, lungs: NDArray[np.uint8]) ->
     voxels = np.ascontiguousarray(variant.change(image[0].numpy(), lungs), dtype=np.float32)
     changed = MetaTensor(torch.from_numpy(voxels)[None], affine=image.affine)
     try:
-        item = CheckIntensitiesd("image")(LungMaskd("image")({"image": changed}))
+        item = LungMaskd("image")({"image": changed})
+        about_lungs = list(item["image"].meta.get("warnings", ()))
+        noted = CheckIntensitiesd("image")(item)["image"].meta["warnings"]
     except InputError as error:
         return "refused", str(error)
-    warnings = item["image"].meta["warnings"]
+    warnings = [warning for warning in noted if warning not in about_lungs]
     return ("warned" if warnings else "silent"), "; ".join(warnings)
 
 

@@ -28,9 +28,12 @@ NO_HU = (
     "HU statistics are not given"
 )
 SCALES = {"grey": "grey levels 0 to 255", "unit": "values 0 to 1"}
+OTHER_WINDOW = Likeness(
+    "a window for soft tissue or bone, or a very wide one",
+    "Give it in HU, or with a lung window (level -600, width 1500)",
+)
 BRIGHT_AROUND = "the image is brighter around the body and in the lungs than in tissue"
 INVERTED_HU = Likeness("an inverted image, its air brighter than its tissue", "Invert it, and give it in HU")
-LUNG_WINDOW = "Give it in HU, or with a lung window (level -600, width 1500)"
 
 
 class Doubt(NamedTuple):
@@ -125,7 +128,7 @@ def _doubt_hu(levels: ImageLevels) -> Doubt | None:
     dark, bright = levels.dark, levels.bright
     if AIR_HU[0] < dark < AIR_HU[1] and TISSUE_HU[0] < bright < TISSUE_HU[1]:
         # inverted about -900 or so, the levels of air and tissue only change their places
-        return Doubt(BRIGHT_AROUND, INVERTED_HU) if levels.is_bright_around else None
+        return Doubt(BRIGHT_AROUND, INVERTED_HU) if levels.is_inverted else None
     is_clear = (bright > TISSUE_HU[1] and levels.contrast > CLEAR_CONTRAST_HU) or dark < AIR_HU[0]
     if is_clear or bright < AIR_HU[0]:
         evidence = (
@@ -147,13 +150,12 @@ def _doubt_lung_window(levels: ImageLevels, is_lung: NDArray[np.bool_], white: f
         f"to 50 % and soft tissue above {TISSUE_WHITE:.0%}"
     )
     if tissue < TISSUE_WHITE:
-        what = "for soft tissue or bone" if lung < BLACK else "much wider than that for lungs"
-        return Doubt(seen, Likeness(f"a window {what}", LUNG_WINDOW))
-    if levels.is_inverted:
+        return Doubt(seen, OTHER_WINDOW)
+    if levels.is_inverted or (is_lung.any() and levels.has_dark_vessels):
         likeness = Likeness("an inverted image, its air brighter than its tissue", "Invert it, or give it in HU")
         return Doubt("the image has lungs or surroundings that are brighter than tissue", likeness)
     if lung < BLACK and is_lung.any():
-        return Doubt(seen, Likeness("a window for soft tissue or bone", LUNG_WINDOW))
-    if lung < BLACK and not is_lung.any():
+        return Doubt(seen, OTHER_WINDOW)
+    if lung < BLACK:
         return Doubt("the image shows no lungs, and its dark parts are black, as in a window for soft tissue")
     return None

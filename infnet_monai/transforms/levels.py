@@ -70,33 +70,32 @@ class ImageLevels:
         return self.bright - self.dark
 
     @cached_property
-    def is_bright_around(self) -> bool:
-        """Whether bright surrounds dark that encloses bright: air, body and lungs of an inverted chest.
+    def is_inverted(self) -> bool:
+        """Whether bright surrounds dark that encloses bright, as air, body and lungs of an inverted chest do.
 
         In a chest cut by the border of the image, tissue surrounds the lungs, and nothing large is in these.
         """
-        image = np.where(self.padding, self.dark, self.sample).astype(np.float32)
-        bright = ndimage.uniform_filter(image, (3, 3, 1)) >= self.threshold
+        bright = ndimage.uniform_filter(self._image, (3, 3, 1)) >= self.threshold
         border = np.ones(bright.shape, dtype=bool)
         border[1:-1, 1:-1] = False
         border |= ndimage.binary_dilation(self.padding, ACROSS, iterations=3)
         at_image = border & ~ndimage.binary_dilation(self.padding, ACROSS, iterations=2)
-        is_bright = at_image.any() and bright[at_image].mean() > 0.5
-        return bool(is_bright and _enclosed(bright, border) > ENCLOSED_FRACTION)
+        bright_border = at_image.any() and bright[at_image].mean() > 0.5
+        return bool(bright_border and _enclosed(bright, border) > ENCLOSED_FRACTION)
 
     @cached_property
-    def is_inverted(self) -> bool:
-        """Whether air is brighter than tissue, by the shapes of bright and dark regions.
+    def has_dark_vessels(self) -> bool:
+        """Whether there are many small dark spots in bright regions, and fewer bright ones in the dark.
 
-        Either bright surrounds the dark body, or many small dark spots in the bright regions, few bright ones in the
-        dark, are the vessels of inverted lungs, as they also are where lungs are too dense to be seen.
+        So are the vessels of inverted lungs, also where the border of the image cuts these; bowel gas looks alike.
         """
-        if self.is_bright_around:
-            return True
-        image = np.where(self.padding, self.dark, self.sample).astype(np.float32)
-        dark_spots = _count_spots((image < self.threshold) & ~self.padding)
-        bright_spots = _count_spots((image >= self.threshold) & ~self.padding)
-        return dark_spots > SPOTS_PER_SLICE * image.shape[2] and dark_spots > 2 * bright_spots
+        dark_spots = _count_spots((self._image < self.threshold) & ~self.padding)
+        bright_spots = _count_spots((self._image >= self.threshold) & ~self.padding)
+        return dark_spots > SPOTS_PER_SLICE * self.sample.shape[2] and dark_spots > 2 * bright_spots
+
+    @cached_property
+    def _image(self) -> NDArray[np.float32]:
+        return np.where(self.padding, self.dark, self.sample).astype(np.float32)
 
 
 def measure_levels(volume: NDArray) -> ImageLevels:
@@ -139,9 +138,8 @@ def sample_voxels(volume: NDArray) -> NDArray:
     Args:
         volume: ``(H, W, D)``.
     """
-    return volume[
-        tuple(slice(None, None, max(1, size // most)) for size, most in zip(volume.shape, SAMPLES, strict=True))
-    ]
+    steps = (max(1, size // most) for size, most in zip(volume.shape, SAMPLES, strict=True))
+    return np.ascontiguousarray(volume[tuple(slice(None, None, step) for step in steps)])
 
 
 def describe_scale(levels: ImageLevels) -> Likeness:
@@ -155,9 +153,10 @@ def describe_scale(levels: ImageLevels) -> Likeness:
     """
     if max(-levels.low, levels.high) < NORMALISED_BELOW:
         return Likeness("normalised values (such as z-scores or -1 to 1)", "Give the image as it was before, in HU")
-    if levels.is_inverted:
+    is_like_hu = 0.6 * AIR_TO_TISSUE < levels.contrast < 1.4 * AIR_TO_TISSUE
+    if levels.is_inverted or (is_like_hu and -200 < levels.dark < 0):  # fat and soft tissue; shifted air is above 0
         return Likeness("an inverted image, its air brighter than its tissue", "Invert it, and give it in HU")
-    if 0.6 * AIR_TO_TISSUE < levels.contrast < 1.4 * AIR_TO_TISSUE:
+    if is_like_hu:
         shift = _rounded_shift(levels.bright)
         remedy = f"{'Subtract' if shift > 0 else 'Add'} {abs(shift)}"
         return Likeness(f"HU shifted by about {shift:+d}", remedy)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
@@ -58,8 +57,7 @@ def intensity_kind(image: Tensor) -> str:
     Raises:
         InputError: None of these, e.g. HU shifted by 1024, or normalised values; the message says what they look like.
     """
-    # NumPy, as torch takes a hundred times as long where slices are the first axis in memory; a view, not a copy
-    voxels = torch.as_tensor(image).detach().cpu().numpy()
+    voxels = image.cpu().numpy()  # as torch takes a hundred times as long where slices are the first axis in memory
     low, high = float(voxels.min()), float(voxels.max())
     if low < AIR_BELOW_HU:
         return "hu"

@@ -68,8 +68,8 @@ def test_inverted_lungs_cut_by_the_border_are_seen_by_their_vessels():
     lung = np.full((60, 80, 2), -850.0)
     lung[40:] = 40  # chest wall
     lung[5:35:6, 5:75:6] = 40  # vessels
-    assert measure_levels(noisy(-lung)).is_inverted
-    assert not measure_levels(noisy(lung)).is_inverted
+    assert measure_levels(noisy(-lung)).has_dark_vessels
+    assert not measure_levels(noisy(lung)).has_dark_vessels
 
 
 @pytest.mark.parametrize(
