@@ -12,6 +12,7 @@ from infnet_monai.benchmarks.archive import measure_archive
 from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.intensities import intensity_table, scans_in_hu
+from infnet_monai.benchmarks.memory import measure_memory
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.benchmarks.scans import measure_scans
 from infnet_monai.benchmarks.training import measure_training
@@ -99,6 +100,14 @@ def archive(
 ) -> None:
     """Time and memory to summarise a folder of many results, and to resume behind them."""
     _print_one(measure_archive(scans, folder))
+
+
+@app.command()
+def memory(slices: Annotated[int, typer.Option(help="Number of slices of 512 x 512 pixels.")] = 1000) -> None:
+    """Largest memory of segmenting one scan, without the network's own."""
+    cost = measure_memory(slices)
+    _print_one(cost)
+    print(f"MB a slice: {cost.mb_per_slice:.2f}")
 
 
 def _print_one(cost: object) -> None:

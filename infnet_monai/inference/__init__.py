@@ -2,7 +2,7 @@
 
 from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
 from infnet_monai.inference.bundle_config import SegmentationSettings
-from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, PreparedInferer, supports_bf16
+from infnet_monai.inference.inferers import AutocastInferer, FlipInferer, PreparedInferer, SlabInferer, supports_bf16
 from infnet_monai.inference.manifest import read_manifest
 from infnet_monai.inference.optimize import load_network
 from infnet_monai.inference.parts import Part
@@ -35,6 +35,7 @@ __all__ = [
     "Segmentation",
     "SegmentationSettings",
     "Segmenter",
+    "SlabInferer",
     "Summary",
     "load_network",
     "measure_lesions",

@@ -15,7 +15,13 @@ from infnet_monai.errors import InputError, one_line
 from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
 from infnet_monai.inference.parts import Part
 from infnet_monai.inference.record import MadeBy, ScanRecord
-from infnet_monai.inference.result_writers import REPORT, ResultWriter, optional_outputs, wanted_writers
+from infnet_monai.inference.result_writers import (
+    REPORT,
+    ProbabilityWriter,
+    ResultWriter,
+    optional_outputs,
+    wanted_writers,
+)
 from infnet_monai.inference.scan_checks import NO_LUNGS
 from infnet_monai.inference.scan_results import ScanResults, naming_output
 from infnet_monai.inference.segmentation import Segmentation
@@ -250,7 +256,9 @@ class _Batch:
                 bar.total = total
                 bar.update(slices)
 
-            return self.segmenter.segment(scan, timer=timer, on_slices=show)
+            segmentation = self.segmenter.segment(scan, timer=timer, on_slices=show)
+        wants_map = any(isinstance(writer, ProbabilityWriter) for writer in self.writers)
+        return segmentation if wants_map else replace(segmentation, probability=None)  # the largest volume of all
 
     def summarise(self, names: Sequence[str]) -> None:
         """Write table, report and record of all scans in the folder.

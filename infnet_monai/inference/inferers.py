@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from monai.inferers import Inferer
+from monai.transforms import Compose
 from torch import Tensor, nn
 
 from infnet_monai.inference.optimize import prepare_for_inference
 from infnet_monai.networks.depthwise import DepthwiseInFloat32
 
-__all__ = ["AutocastInferer", "FlipInferer", "PreparedInferer", "supports_bf16"]
+__all__ = ["AutocastInferer", "FlipInferer", "PreparedInferer", "SlabInferer", "supports_bf16"]
 
 
 def supports_bf16(device: str | torch.device) -> bool:
@@ -90,6 +91,46 @@ class FlipInferer(Inferer):
             return torch.stack([logits, *upright]).mean(dim=0)
 
         return self.inferer(inputs, mean if self.dims else network, *args, **kwargs)
+
+
+class SlabInferer(Inferer):
+    """Bring a volume to the network's channels, mean and standard deviation and run it slab by slab.
+
+    Whole scans in three channels of float32 would take three times the memory of the scan; the logits are the same.
+
+    Args:
+        inferer: The inferer that does the work, for slices that do not depend on each other.
+        normalization: Dictionary transforms of ``image``, voxel by voxel.
+        slices: Slices of a slab; a multiple of the batch size, so that batches are those of the whole volume.
+        key: Key that the transforms have the image under.
+
+    Example:
+        >>> from monai.inferers import SliceInferer
+        >>> from monai.transforms import RepeatChanneld
+        >>> by_slice = SliceInferer(roi_size=(2, 2), sw_batch_size=1, spatial_dim=2)
+        >>> inferer = SlabInferer(by_slice, [RepeatChanneld("image", 3)], slices=2)
+        >>> inferer(torch.ones(1, 1, 2, 2, 5), lambda batch: batch.sum(dim=1, keepdim=True)).unique().tolist()
+        [3.0]
+    """
+
+    def __init__(self, inferer: Inferer, normalization: Sequence[Callable] = (), slices: int = 64, key: str = "image"):
+        super().__init__()
+        self.inferer = inferer
+        self.normalization = Compose(list(normalization))
+        self.slices = slices
+        self.key = key
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the logits ``(N, C, H, W, D)`` of a volume with as many slices."""
+        whole = None
+        for start in range(0, inputs.shape[-1], self.slices):
+            slab = inputs[..., start : start + self.slices]
+            images = torch.stack([self.normalization({self.key: image})[self.key] for image in slab])
+            logits = self.inferer(images, network, *args, **kwargs)
+            if whole is None:
+                whole = logits.new_empty((*logits.shape[:-1], inputs.shape[-1]))
+            whole[..., start : start + self.slices] = logits
+        return whole
 
 
 class PreparedInferer(Inferer):

@@ -8,7 +8,8 @@ from typing import Any
 
 import nibabel as nib
 import torch
-from monai.transforms import Compose, Orientationd, SaveImaged
+from monai.data import MetaTensor
+from monai.transforms import Orientationd, SaveImaged
 from nibabel.spatialimages import SpatialImage
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -81,9 +82,7 @@ class Segmenter:
         self.network = config.build("network")
         self._inferer = config.build("inferer")
         self._preprocessing = config.preprocessing()
-        self._restoring = Compose(
-            [step for step in config.postprocessing() if not isinstance(step, SaveImaged | LogWarningsd)]
-        )
+        self._restoring = [step for step in config.postprocessing() if not isinstance(step, SaveImaged | LogWarningsd)]
 
     def segment(
         self,
@@ -114,8 +113,12 @@ class Segmenter:
         warnings = scan_warnings(item["image"], item["lungs"], self.settings.lung_crop, self.acceptance)
         with timer.stage("network"):
             logits = self._run_network(item["image"].as_tensor()[None].to(self.device), on_slices)
+        item["image"] = _without_voxels(item["image"])
         with timer.stage("restore"):
-            restored = self._restoring({"image": item["image"], "pred": logits[0].cpu(), "chest": item["chest"]})
+            restored = {"image": item["image"], "pred": logits[0].cpu(), "chest": item["chest"]}
+            del logits
+            for step in self._restoring:  # one by one, so that no item before a step is kept
+                restored = step(restored)
             mask = restored["pred"]
             lungs = reoriented(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
         removed_ml = mask.meta.get(REMOVED_ML)
@@ -210,6 +213,12 @@ def _check_device(device: str | torch.device) -> torch.device:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"device {device!r} cannot be used ({reason}); give 'cpu', or leave it out") from error
     return torch.device(device)
+
+
+def _without_voxels(image: MetaTensor) -> MetaTensor:
+    """What is known of an image and its transforms, to invert these, without the memory of its voxels."""
+    empty = torch.zeros(1).expand(image.shape)
+    return MetaTensor(empty, meta=image.meta, applied_operations=image.applied_operations)
 
 
 def _removal_warnings(removed_ml: float | None) -> tuple[str, ...]:

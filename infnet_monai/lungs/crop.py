@@ -100,6 +100,7 @@ class LungRegion:
         if not space.any():
             return ~region
         margin = [max(1, round(self.margin_mm / mm)) for mm in chest.pixdim.tolist()]
-        start, end = generate_spatial_bounding_box(space, margin=margin, allow_smaller=True)
+        # MONAI's own selection compares with 0, for which torch makes integers of 8 bytes of all voxels
+        start, end = generate_spatial_bounding_box(space, lambda mask: mask, margin=margin, allow_smaller=True)
         region[(slice(None), *(slice(max(0, first), last) for first, last in zip(start, end, strict=True)))] = True
         return region

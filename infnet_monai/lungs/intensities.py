@@ -125,7 +125,8 @@ def find_doubt(kind: str, levels: ImageLevels, is_lung: NDArray[np.bool_]) -> Do
 def _doubt_hu(levels: ImageLevels) -> Doubt | None:
     dark, bright = levels.dark, levels.bright
     if AIR_HU[0] < dark < AIR_HU[1] and TISSUE_HU[0] < bright < TISSUE_HU[1]:
-        return None
+        # inverted about -900 or so, the levels of air and tissue only change their places
+        return _doubt_inverted() if levels.is_inverted else None
     is_clear = (bright > TISSUE_HU[1] and levels.contrast > CLEAR_CONTRAST_HU) or dark < AIR_HU[0]
     if is_clear or bright < AIR_HU[0]:
         evidence = (
@@ -135,6 +136,11 @@ def _doubt_hu(levels: ImageLevels) -> Doubt | None:
         return Doubt(evidence, describe_scale(levels))
     missing = "no air or lung" if bright > TISSUE_HU[0] else "no soft tissue"
     return Doubt(f"the image shows {missing} (levels {dark:.4g} and {bright:.4g})")
+
+
+def _doubt_inverted() -> Doubt:
+    likeness = Likeness("an inverted image, its air brighter than its tissue", "Invert it, and give it in HU")
+    return Doubt("the image is brighter around the body and in the lungs than in tissue", likeness)
 
 
 def _doubt_lung_window(levels: ImageLevels, is_lung: NDArray[np.bool_], white: float) -> Doubt | None:

@@ -21,6 +21,7 @@ OFF_LINE_PIXELS = 0.1  # a slice's corner may be this far from the line through 
 MOST_MISSING = 0.1  # fraction of slices that may be interpolated
 LARGEST_GAP_MM = 15.0
 LARGEST_UNEVEN_MM = 10.0
+LEAST_COVERAGE = 0.75  # thickness of a slice, of the distance to the next; rounded values are above
 VOXEL_LIMITS_MM = (0.1, 20.0)
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -83,7 +84,7 @@ def measure_stack(slices: Sequence[DicomSlice]) -> StackGeometry:
     problems += leaning
     between_rows, between_columns = ordered[0].pixel_mm or (1.0, 1.0)
     spacing_mm = (between_columns, between_rows, step_mm)
-    problems += _voxel_size(spacing_mm)
+    problems += [*_voxel_size(spacing_mm), *_gaps(ordered, step_mm)]
     return StackGeometry(
         slices=tuple(ordered),
         positions_mm=tuple(distances.tolist()),
@@ -268,6 +269,18 @@ def _voxel_size(spacing_mm: Sequence[float]) -> list[Problem]:
     size = " x ".join(f"{mm:g}" for mm in spacing_mm)
     message = f"voxels of {size} mm are not those of a chest CT ({low:g} to {high:g} mm)"
     return [Problem("odd-voxel-size", message, Severity.REFUSED)]
+
+
+def _gaps(slices: Sequence[DicomSlice], step_mm: float) -> list[Problem]:
+    """Warn of slices so thin that much lies between them, by design or since every second file is lost."""
+    thickness_mm = float(np.median([each.thickness_mm or step_mm for each in slices]))
+    if thickness_mm >= LEAST_COVERAGE * step_mm:
+        return []
+    message = (
+        f"slices of {thickness_mm:g} mm are {step_mm:.4g} mm apart; what lies in the gaps is not seen, and volumes are "
+        "estimates"
+    )
+    return [Problem("gaps", message, Severity.WARNING)]
 
 
 def _named(positions_mm: NDArray[np.float64]) -> str:

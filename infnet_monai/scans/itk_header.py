@@ -9,6 +9,7 @@ import itk
 import numpy as np
 from numpy.typing import NDArray
 
+from infnet_monai.scans.geometry_fields import unsaid_geometry
 from infnet_monai.scans.grid_checks import grid_spacing, refused, volume_shape
 from infnet_monai.scans.source import Problem, ScanHeader, Severity
 from infnet_monai.scans.text_header import NRRD_SUFFIXES, read_text_header
@@ -69,7 +70,8 @@ def read_itk_header(path: Path) -> tuple[ScanHeader, list[Problem]]:
             "and right may be left. Write the file with its orientation"
         )
         problems.append(refused("no-orientation", message))
-    return ScanHeader(shape=shape, affine=affine, spacing_mm=grid_spacing(affine)), problems
+    header = ScanHeader(shape=shape, affine=affine, spacing_mm=grid_spacing(affine))
+    return header, [*problems, *unsaid_geometry(path)]
 
 
 def _affine(image_io: Any, axes: int) -> NDArray[np.float64]:

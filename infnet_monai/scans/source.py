@@ -24,7 +24,7 @@ PROBLEM_CODES = {
     "moving-origin": "slices are shifted against each other",
     "mixed-orientation": "slices of a series lie at different angles",
     "mixed-rescale": "the frames of a file are rescaled differently; accepted, as the first one is",
-    "no-spacing": "the size of pixels is unknown; accepted, 1 mm is assumed",
+    "no-spacing": "the size of pixels or voxels is unknown; accepted, 1 mm is assumed",
     "no-position": "images do not say where they are in the patient",
     "single-slice": "a single slice, whose thickness stands for the spacing",
     "no-orientation": "the header does not say how the patient lies in the volume; accepted, it is guessed",

@@ -1,5 +1,6 @@
 """Dictionary transforms from files to the slices that reach the network."""
 
+from infnet_monai.transforms.binarize import BinarizeMapd
 from infnet_monai.transforms.lesion_paste import LesionPaste, lung_pixels
 from infnet_monai.transforms.load import LoadScand
 from infnet_monai.transforms.mask import CheckSameGridd, EdgeMapd, LesionMaskd, edge_map
@@ -10,6 +11,7 @@ from infnet_monai.transforms.views import WeakAndStrongViews
 from infnet_monai.transforms.window import LungWindowd, intensity_kind, lung_window
 
 __all__ = [
+    "BinarizeMapd",
     "CheckSameGridd",
     "EdgeMapd",
     "LesionMaskd",

@@ -133,7 +133,8 @@ def lung_window(
     kind = intensity_kind(image) if check_intensity(intensity) == "auto" else intensity
     low, high = window_hu if kind == "hu" else (0.0, WHITE[kind])
     darkest, brightest = kept_hu if kept_hu is not None and kind == "hu" else (low, high)
-    return ((image - low) / (high - low)).clamp((darkest - low) / (high - low), (brightest - low) / (high - low))
+    windowed = (image - low).div_(high - low)  # a large volume: in place from here on
+    return windowed.clamp_((darkest - low) / (high - low), (brightest - low) / (high - low))
 
 
 class LungWindowd(MapTransform):

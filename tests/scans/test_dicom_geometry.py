@@ -59,8 +59,16 @@ def test_overlapping_slices_are_regular(tmp_path):
     assert find_series(tmp_path / "ct").header.thickness_mm == 5
 
 
+def test_thin_slices_far_apart_leave_gaps(tmp_path):
+    write_heights(tmp_path / "ct", [0, 10, 20, 30], tags={"SliceThickness": 1.25})
+    (warning,) = find_series(tmp_path / "ct").warnings
+    assert warning.startswith("slices of 1.25 mm are 10 mm apart")
+    write_heights(tmp_path / "near", [0, 10, 20, 30], tags={"SliceThickness": 7.5})
+    assert problems(tmp_path / "near") == {}
+
+
 def test_a_few_missing_slices_are_interpolated_and_named(tmp_path):
-    write_heights(tmp_path / "ct", [5.6 * k for k in range(40) if k not in (3, 20)])
+    write_heights(tmp_path / "ct", [5.6 * k for k in range(40) if k not in (3, 20)], tags={"SliceThickness": 5.6})
 
     volume = load_scan(tmp_path / "ct")
 

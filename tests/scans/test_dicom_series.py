@@ -62,7 +62,7 @@ def test_thickness_is_compared_as_a_number(tmp_path):
         {"TemporalPositionIdentifier": lambda k: k % 2 + 1},
         {"ConvolutionKernel": lambda k: ["Br36f", "Bl57d"][k % 2]},
         {"ImageType": lambda k: ["ORIGINAL", "PRIMARY", "AXIAL", ["A", "B"][k % 2]]},
-        {"SliceThickness": lambda k: [1.5, 5][k % 2]},
+        {"SliceThickness": lambda k: [4, 5][k % 2]},
         {"AcquisitionTime": lambda k: ["120000", "120130"][k % 2]},
         {"InstanceNumber": lambda k: 1 + k // 2 + 6 * (k % 2)},
     ],

@@ -46,6 +46,27 @@ def test_a_nrrd_without_space_has_no_orientation(tmp_path):
     assert (problem.code, problem.severity) == ("no-orientation", Severity.REFUSED)
 
 
+def write_meta(path, *fields):
+    header = ("NDims = 3", "DimSize = 5 4 3", "ElementType = MET_SHORT", *fields, "ElementDataFile = LOCAL\n")
+    path.write_bytes("\n".join(header).encode() + np.arange(60, dtype="<i2").tobytes())
+    return file_source(path, "ct")
+
+
+def test_a_metaimage_without_spacing_or_orientation_is_refused(tmp_path):
+    spacing, matrix = "ElementSpacing = 1 1 2", "TransformMatrix = 1 0 0 0 1 0 0 0 1"
+    assert write_meta(tmp_path / "ct.mha", spacing, matrix).problems == ()
+    for given, code in ((matrix, "no-spacing"), (spacing, "no-orientation")):
+        (problem,) = write_meta(tmp_path / "ct.mha", given).problems
+        assert (problem.code, problem.severity) == (code, Severity.REFUSED)
+
+
+def test_a_nrrd_with_a_space_but_no_directions_is_refused(tmp_path):
+    header = "NRRD0004\ntype: short\ndimension: 3\nspace: LPS\nsizes: 5 4 3\nencoding: raw\nendian: little\n\n"
+    (tmp_path / "ct.nrrd").write_bytes(header.encode() + np.arange(60, dtype="<i2").tobytes())
+    codes = [problem.code for problem in file_source(tmp_path / "ct.nrrd", "ct").problems]
+    assert codes == ["no-spacing", "no-orientation"]
+
+
 def test_a_vector_image_is_no_ct(tmp_path):
     vectors = itk.image_from_array(np.zeros((4, 5, 6, 3), np.float32), is_vector=True)
     itk.imwrite(vectors, str(tmp_path / "a.mha"))
