@@ -1,4 +1,5 @@
 import json
+import logging
 import sys
 
 import nibabel as nib
@@ -66,7 +67,8 @@ def write_leg(path):
     nib.save(nib.Nifti1Image(leg, np.diag([-2, -2, 5, 1])), path)
 
 
-def test_segment_counts_skipped_scans_and_lists_warnings(bundle, scans, tmp_path):
+def test_segment_counts_skipped_scans_and_lists_warnings(bundle, scans, tmp_path, caplog):
+    caplog.set_level(logging.WARNING)  # as it is for the command, whatever a bundle has set in this process
     write_leg(scans / "leg.nii")
     arguments = ["segment", str(scans), "-o", str(tmp_path / "out"), "--bundle", str(bundle), "--no-report"]
     done = runner.invoke(app, arguments)
