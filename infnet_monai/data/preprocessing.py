@@ -18,7 +18,7 @@ IMAGE, LUNGS, CHEST = "image", "lungs", "chest"
 
 
 class ScanPreprocessing(Compose):
-    """Read a scan, orient it, find the lungs, check intensities, apply the lung window, crop and resize the slices.
+    """Read a scan, orient it, find the lungs, check intensities, crop, apply the lung window and resize the slices.
 
     The image becomes ``(1, H, W, D)`` in [0, 1] (beyond it with ``kept_hu``), rows towards posterior, columns towards
     the patient's left. The ``transforms`` are a flat sequence, and what they do to the image can be undone by MONAI's
@@ -68,8 +68,8 @@ class ScanPreprocessing(Compose):
             Orientationd(moved, axcodes=SLICE_AXES, labels=None, allow_missing_keys=True),
             LungMaskd(IMAGE, LUNGS, CHEST, intensity=intensity, enabled=lung_crop),
             CheckIntensitiesd(IMAGE, LUNGS, intensity=intensity, enabled=lung_crop),
-            LungWindowd(IMAGE, intensity, kept_hu=kept_hu),
             CropForegroundd(moved, source_key=CHEST, select_fn=LungRegion(), allow_missing_keys=True),
+            LungWindowd(IMAGE, intensity, kept_hu=kept_hu),
             Resized(moved, spatial_size=size, mode=modes, allow_missing_keys=True),
         ]
         if neighbour_mm:

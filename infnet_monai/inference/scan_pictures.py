@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.reporting.contact_sheet import SlicePicture, choose_slices, draw_contact_sheet
@@ -54,6 +55,11 @@ def write_viewer_slices(scan: Segmentation, path: str | Path) -> SliceSheet:
     Returns:
         What is in the file.
     """
-    windowed = lung_window(scan.upright_image.as_tensor()[0], scan.intensity).numpy()
-    slices = render_slices(windowed, scan.upright_mask, scan.upright_lungs, scan.upright_spacing_mm[:2])
+    slices = render_slices(
+        scan.upright_image[0].numpy(),
+        scan.upright_mask,
+        scan.upright_lungs,
+        scan.upright_spacing_mm[:2],
+        window=lambda pixels: lung_window(torch.from_numpy(pixels), scan.intensity).numpy(),
+    )
     return write_slice_sheet(slices, path)

@@ -164,6 +164,7 @@ class Segmenter:
                 item = step(item)
             if isinstance(step, Orientationd):
                 item["upright"] = item["image"]
+        item["upright"] = _in_fewest_bytes(item["upright"])
         return item
 
     def _run_network(self, volume: Tensor, on_slices: Callable[[int, int], None] | None) -> Tensor:
@@ -219,6 +220,17 @@ def _without_voxels(image: MetaTensor) -> MetaTensor:
     """What is known of an image and its transforms, to invert these, without the memory of its voxels."""
     empty = torch.zeros(1).expand(image.shape)
     return MetaTensor(empty, meta=image.meta, applied_operations=image.applied_operations)
+
+
+def _in_fewest_bytes(image: MetaTensor) -> MetaTensor:
+    """Return an image as int16 where that changes no value, as of HU; a large scan is kept while the network runs."""
+    voxels, limits = image.as_tensor(), torch.iinfo(torch.int16)
+    in_numpy = voxels.numpy()  # torch would copy an image whose slices are the first axis in memory
+    if not limits.min <= in_numpy.min() <= in_numpy.max() <= limits.max:
+        return image
+    whole = voxels.to(torch.int16)
+    same = all(torch.equal(one, other.to(one.dtype)) for one, other in zip(voxels[0], whole[0], strict=True))
+    return MetaTensor(whole, meta=image.meta) if same else image
 
 
 def _removal_warnings(removed_ml: float | None) -> tuple[str, ...]:

@@ -85,8 +85,8 @@ def measure_lesions(
     """
     is_lesion = np.asarray(lesions) != 0
     voxel_ml = abs(float(np.linalg.det(np.asarray(affine, dtype=float)[:3, :3]))) / 1000
-    labels, count = ndimage.label(is_lesion, ANY_NEIGHBOUR)
-    largest = int(np.bincount(labels[is_lesion]).max()) if count else None
+    sizes = _component_sizes(is_lesion)
+    count, largest = len(sizes), int(sizes.max()) if len(sizes) else None
     in_hu = image_hu is not None and count > 0
     lungs = np.zeros_like(is_lesion) if lung_labels is None else np.asarray(lung_labels)
     right, left = _count_in_lungs(is_lesion, lungs)
@@ -108,6 +108,19 @@ def measure_lesions(
         lesion_touches_border=any(bool(is_lesion.take((0, -1), axis=axis).any()) for axis in range(3)),
         removed_outside_chest_ml=removed_outside_chest_ml,
     )
+
+
+def _component_sizes(is_lesion: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count the voxels of each separate lesion, within the box of all lesions and slice by slice to save memory."""
+    extents = [np.flatnonzero(is_lesion.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    if not extents[0].size:
+        return np.zeros(0, dtype=np.int64)
+    box = is_lesion[tuple(slice(extent[0], extent[-1] + 1) for extent in extents)]
+    labels, count = ndimage.label(box, ANY_NEIGHBOUR)
+    sizes = np.zeros(count + 1, dtype=np.int64)
+    for plane in np.moveaxis(labels, -1, 0):
+        sizes += np.bincount(plane.ravel(), minlength=count + 1)
+    return sizes[1:]
 
 
 def _count_in_lungs(is_lesion: NDArray[np.bool_], lung_labels: NDArray) -> NDArray[np.int64]:

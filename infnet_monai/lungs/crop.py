@@ -95,12 +95,12 @@ class LungRegion:
 
     def __call__(self, chest: MetaTensor) -> Tensor:
         """Mark the box around what is 2 in the chest cavity in bool ``(1, H, W, D)``; all of the scan without lungs."""
-        region = torch.zeros(chest.shape, dtype=torch.bool)
         space = chest.as_tensor() == LUNG_SPACE
         if not space.any():
-            return ~region
+            return torch.ones(chest.shape, dtype=torch.bool)
         margin = [max(1, round(self.margin_mm / mm)) for mm in chest.pixdim.tolist()]
         # MONAI's own selection compares with 0, for which torch makes integers of 8 bytes of all voxels
         start, end = generate_spatial_bounding_box(space, lambda mask: mask, margin=margin, allow_smaller=True)
+        region = space.fill_(False)  # a large volume: one mask of it is enough
         region[(slice(None), *(slice(max(0, first), last) for first, last in zip(start, end, strict=True)))] = True
         return region

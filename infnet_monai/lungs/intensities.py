@@ -49,8 +49,9 @@ class Doubt(NamedTuple):
 class CheckIntensitiesd(MapTransform):
     """Refuse scans whose intensities are not what they are taken for, and note doubts in ``meta["warnings"]``.
 
-    Images that are not in HU always get a warning. Levels are checked in volumes only: in plain pictures, and where no
-    lungs are wanted, the range of the values decides alone, see :func:`infnet_monai.transforms.intensity_kind`.
+    The kind of intensities is noted in ``meta["intensity"]``. Images that are not in HU always get a warning. Levels
+    are checked in volumes only: in plain pictures, and where no lungs are wanted, the range of the values decides
+    alone, see :func:`infnet_monai.transforms.intensity_kind`.
 
     Args:
         keys: Key of the image ``(1, H, W, D)``, oriented PLS, not windowed yet.
@@ -74,7 +75,7 @@ class CheckIntensitiesd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
-            kind = scan_intensity_kind(image, self.intensity)
+            kind = image.meta["intensity"] = scan_intensity_kind(image, self.intensity)
             warnings = [NO_HU.format(scale=SCALES[kind])] if kind != "hu" else []
             if self.enabled and image.meta.get("spacing_known", True):
                 warnings += self._check(image, item[self.lung_key], kind)

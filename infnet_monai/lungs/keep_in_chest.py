@@ -6,10 +6,10 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import nibabel as nib
-import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, Orientation
+from torch import Tensor
 
 __all__ = ["REMOVED_ML", "KeepInChestd"]
 
@@ -43,16 +43,23 @@ class KeepInChestd(MapTransform):
                 volume.meta[REMOVED_ML] = None
                 continue
             axes = "".join(nib.aff2axcodes(volume.affine))
-            inside = torch.as_tensor(Orientation(axcodes=axes, labels=None)(chest)).to(volume.device) > 0
-            before = _count(volume)
+            inside = torch.as_tensor(Orientation(axcodes=axes, labels=None)(chest)).to(volume.device)
             voxel_ml = float(torch.linalg.det(volume.affine[:3, :3].double()).abs()) / 1000
-            voxels = volume.as_tensor()
-            for start in range(0, voxels.shape[-1], SLAB):  # in place, where torch would convert the mask as a whole
-                voxels[..., start : start + SLAB] *= inside[..., start : start + SLAB]
-            volume.meta[REMOVED_ML] = (before - _count(volume)) * voxel_ml
+            volume.meta[REMOVED_ML] = _clear_outside(volume.as_tensor(), inside) * voxel_ml
         return item
 
 
-def _count(volume: Any) -> int:
-    """Voxels that are not 0, by NumPy, which does not depend on the order of the axes in memory."""
-    return int(np.count_nonzero(volume.detach().cpu().numpy()))
+def _clear_outside(voxels: Tensor, inside: Tensor) -> int:
+    """Set to 0 in place what is 0 in ``inside``; return how many voxels were not 0 before.
+
+    By slabs that are whole in memory, since torch would convert the mask as a whole and is slow across the order.
+    """
+    axis = max(range(1, voxels.ndim), key=voxels.stride)
+    removed = 0
+    for start in range(0, voxels.shape[axis], SLAB):
+        length = min(SLAB, voxels.shape[axis] - start)
+        slab, kept = voxels.narrow(axis, start, length), inside.narrow(axis, start, length)
+        before = int(torch.count_nonzero(slab))
+        slab *= kept > 0
+        removed += before - int(torch.count_nonzero(slab))
+    return removed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,7 @@ def render_slices(
     spacing_mm: tuple[float, float] = (1.0, 1.0),
     max_slices: int = 48,
     size_px: int = 256,
+    window: Callable[[NDArray], NDArray] | None = None,
 ) -> list[ViewerSlice]:
     """Draw the slices of a scan that show lung, lesions outlined in red and lungs in blue.
 
@@ -47,6 +49,7 @@ def render_slices(
         spacing_mm: Pixel size in mm along rows and columns of the array, for the right proportions.
         max_slices: Number of slices at most; of more, evenly spaced ones and the one with most lesion are drawn.
         size_px: Longer side of the pictures in pixels.
+        window: Makes windowed intensities of a slice of ``image``, where they are not windowed yet.
 
     Returns:
         The slices, from the feet upwards.
@@ -55,8 +58,9 @@ def render_slices(
     is_lung = np.zeros_like(is_lesion) if lungs is None else np.asarray(lungs) != 0
     lesion_pixels = is_lesion.sum(axis=(0, 1))
     shape = _picture_shape(image.shape, spacing_mm, size_px)
+    windowed = window or (lambda pixels: pixels)
     return [
-        ViewerSlice(k, _draw(image[..., k], is_lesion[..., k], is_lung[..., k], shape), int(lesion_pixels[k]))
+        ViewerSlice(k, _draw(windowed(image[..., k]), is_lesion[..., k], is_lung[..., k], shape), int(lesion_pixels[k]))
         for k in _choose_slices(lesion_pixels, is_lung.any(axis=(0, 1)), max_slices)
     ]
 

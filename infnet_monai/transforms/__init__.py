@@ -7,6 +7,7 @@ from infnet_monai.transforms.mask import CheckSameGridd, EdgeMapd, LesionMaskd, 
 from infnet_monai.transforms.neighbours import NeighbourSlicesd
 from infnet_monai.transforms.pair_cutmix import PairCutMix
 from infnet_monai.transforms.random_window import RandLungWindowd
+from infnet_monai.transforms.restore import RestoreMapd
 from infnet_monai.transforms.views import WeakAndStrongViews
 from infnet_monai.transforms.window import LungWindowd, intensity_kind, lung_window
 
@@ -21,6 +22,7 @@ __all__ = [
     "NeighbourSlicesd",
     "PairCutMix",
     "RandLungWindowd",
+    "RestoreMapd",
     "WeakAndStrongViews",
     "edge_map",
     "intensity_kind",

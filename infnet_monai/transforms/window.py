@@ -140,7 +140,8 @@ def lung_window(
 class LungWindowd(MapTransform):
     """Dictionary version of :func:`lung_window`; notes the kind of intensities in ``meta["intensity"]``.
 
-    The first image of each kind is announced in the log, so that training on grey levels is noticed.
+    A kind that is noted there already, of a scan that has been cropped since, is taken as it is. The first image of
+    each kind is announced in the log, so that training on grey levels is noticed.
 
     Args:
         keys: Keys of the images.
@@ -172,7 +173,8 @@ class LungWindowd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = item[key]
-            kind = scan_intensity_kind(image, self.intensity)
+            noted = image.meta.get("intensity") if self.intensity == "auto" else None
+            kind = noted or scan_intensity_kind(image, self.intensity)
             self._announce(kind, image.meta.get("filename_or_obj", "image"))
             item[key] = lung_window(image, kind, self.window_hu, self.kept_hu)
             item[key].meta["intensity"] = kind

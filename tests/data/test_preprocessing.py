@@ -7,6 +7,7 @@ from monai.transforms import Invertd, NormalizeIntensityd, RepeatChanneld
 from tiny_cases import write_case
 
 from infnet_monai.data import ScanPreprocessing
+from infnet_monai.transforms import RestoreMapd
 
 SIZE = (32, 24)
 
@@ -58,5 +59,20 @@ def test_steps_are_a_flat_sequence():
     names = [type(step).__name__ for step in ScanPreprocessing(SIZE, references=("label",)).transforms]
     assert names == [
         *("LoadScand", "CheckSameGridd", "LesionMaskd", "Orientationd", "LungMaskd"),
-        *("CheckIntensitiesd", "LungWindowd", "CropForegroundd", "Resized", "DeleteItemsd"),
+        *("CheckIntensitiesd", "CropForegroundd", "LungWindowd", "Resized", "DeleteItemsd"),
     ]
+
+
+def test_restoring_a_map_is_invertd_to_the_last_bit_and_takes_the_map_out_of_the_item(item):
+    steps = ScanPreprocessing(SIZE)
+    image = steps(item)["image"]
+    chances = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
+    inverted = Invertd("pred", steps, orig_keys="image", nearest_interp=False, to_tensor=True)(
+        {"image": image, "pred": MetaTensor(chances.clone())}
+    )["pred"]
+    given = {"image": image, "pred": chances.clone()}
+    restored = RestoreMapd("pred", steps)(given)
+    assert torch.equal(restored["pred"].as_tensor(), inverted.as_tensor())
+    assert torch.equal(restored["pred"].affine, inverted.affine)
+    assert set(given) == {"image"}
+    assert restored["image"] is image
