@@ -28,7 +28,9 @@ class ConsistencyLoss(_Loss):
             + 1 - \frac{2 \sum_{C} q y + 1}{\sum_{C} (q + y) + 1}
 
     The cross-entropy is divided by all pixels :math:`N`, so that a teacher who is sure of little teaches little. The
-    Dice loss is computed for each slice, averaged, and weighted by the fraction of confident pixels of the slice.
+    Dice loss is computed for each slice, averaged, and weighted by the fraction of confident pixels of the slice. It is
+    left out for slices without a confident lesion: early in a training these are most of them, and it would teach the
+    network to find none.
 
     Source: the confidence threshold of FixMatch (Sohn et al., NeurIPS 2020, arXiv 2001.07685), for pixels as in
     UniMatch (Yang et al., CVPR 2023, arXiv 2208.09910).
@@ -93,4 +95,4 @@ class ConsistencyLoss(_Loss):
         overlap = (prediction * lesion).sum(dim=(1, 2, 3))
         total = (prediction + lesion).sum(dim=(1, 2, 3))
         dice = (1 - (2 * overlap + 1) / (total + 1)) * confident.mean(dim=(1, 2, 3))
-        return bce + dice.mean()
+        return bce + (dice * lesion.amax(dim=(1, 2, 3))).mean()

@@ -26,6 +26,11 @@ def test_a_teacher_who_is_sure_of_nothing_teaches_nothing():
     assert ConsistencyLoss()([torch.randn(2, 1, 4, 4)], torch.full((2, 1, 4, 4), 0.5)) == 0
 
 
+def test_a_slice_without_a_confident_lesion_has_no_dice_loss():
+    loss = ConsistencyLoss()([torch.zeros(1, 1, 2, 2)], torch.full((1, 1, 2, 2), 0.05))
+    assert loss.item() == pytest.approx(math.log(2))
+
+
 def test_all_maps_or_the_last_one_count():
     coarse, last = torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 3.0)
     of_coarse, of_last = (ConsistencyLoss()([logits], TEACHER) for logits in (coarse, last))
