@@ -6,8 +6,6 @@ APP ?= label_app
 PORT ?= 8000
 export MPLBACKEND := Agg
 
-DOCS_VENV ?= .venv-docs
-
 .PHONY: demo test lint bundles bench docs docs-serve label-env label-server studies-given
 
 .venv/ready: setup.cfg pyproject.toml constraints.txt
@@ -32,18 +30,12 @@ lint: .venv/ready  ## linters, types, doctests, bundles in step with their templ
 	$(BIN)/python -m pytest --doctest-modules infnet_monai -q
 	$(BIN)/python workflows/make_bundles.py --check
 
-# The tools of the site have an environment of their own, on top of the one above.
-$(DOCS_VENV)/ready: .venv/ready setup.cfg
-	$(PYTHON) -m venv $(DOCS_VENV)
-	$(DOCS_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
-	touch $@
-
-docs: $(DOCS_VENV)/ready  ## build the documentation into site/; warnings, such as broken links, are errors
-	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+docs: .venv/ready  ## build the documentation into site/; warnings, such as broken links, are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Wrote site/index.html"
 
-docs-serve: $(DOCS_VENV)/ready  ## show the documentation at http://127.0.0.1:8000
-	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs serve
+docs-serve: .venv/ready  ## show the documentation at http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 bundles: .venv/ready  ## write the bundles from their template
 	$(BIN)/python workflows/make_bundles.py

@@ -64,7 +64,7 @@ def _is_documented(room: Any, name: str) -> bool:
 
 def _commands_page() -> str:
     """Every command with its options."""
-    lines = ["# Commands", "", "`infnet COMMAND --help` prints the same. Underscores in options mean the same as hyphens."]
+    lines = ["# Commands", "", "`infnet COMMAND --help` prints the same; underscores in options mean hyphens."]
     lines += _section(get_command(app), ["infnet"])
     return "\n".join(lines) + "\n"
 
@@ -76,7 +76,8 @@ def _section(command: Any, words: list[str]) -> list[str]:
         with command.context_class(command, info_name=" ".join(words)) as context:
             usage = " ".join(command.collect_usage_pieces(context))
             rows = [_row(parameter, context) for parameter in command.params]
-        lines += ["", "```text", f"{' '.join(words)} {usage}", "```", "", "| option | meaning | default |", "|---|---|---|", *rows]
+        lines += ["", "```text", f"{' '.join(words)} {usage}", "```"]
+        lines += ["", "| option | meaning | default |", "|---|---|---|", *rows]
         lines += ["", _plain(command.epilog or "")]
     for name, child in children.items():
         lines += _section(child, [*words, name])
