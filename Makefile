@@ -6,7 +6,7 @@ APP ?= label_app
 PORT ?= 8000
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint bundles bench label-env label-server studies-given
+.PHONY: demo test lint wheel bundles bench label-env label-server studies-given
 
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,9 @@ lint: .venv/ready  ## linters, types, doctests, bundles in step with their templ
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --doctest-modules infnet_monai -q
 	$(BIN)/python workflows/make_bundles.py --check
+
+wheel: .venv/ready  ## build wheel and source distribution, and work with the wheel in a fresh environment
+	.ci/wheel
 
 bundles: .venv/ready  ## write the bundles from their template
 	$(BIN)/python workflows/make_bundles.py

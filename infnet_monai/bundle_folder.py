@@ -10,7 +10,15 @@ from pathlib import Path
 
 from infnet_monai.errors import InputError
 
-__all__ = ["DEFAULT_BUNDLE", "BundleSummary", "copy_bundle", "describe_bundles", "find_bundle", "list_bundles"]
+__all__ = [
+    "BUNDLES_DIR",
+    "DEFAULT_BUNDLE",
+    "BundleSummary",
+    "copy_bundle",
+    "describe_bundles",
+    "find_bundle",
+    "list_bundles",
+]
 
 DEFAULT_BUNDLE = "infnet_efficientnet_lite0"
 # A wheel carries the bundles inside the package; a checkout has them beside it.
@@ -28,13 +36,11 @@ class BundleSummary:
         name: Name of the bundle.
         weights_bytes: Size of ``models/model.pt`` in bytes, 0 without one.
         licence: Licence of the weights, where there are weights; that of the code otherwise.
-        folder: Folder of the bundle.
     """
 
     name: str
     weights_bytes: int
     licence: str
-    folder: Path
 
 
 def list_bundles() -> list[str]:
@@ -51,7 +57,7 @@ def _describe(folder: Path) -> BundleSummary:
     metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
     model = folder / "models" / "model.pt"
     size = model.stat().st_size if model.is_file() else 0
-    return BundleSummary(folder.name, size, metadata["weights_licence" if size else "licence"], folder)
+    return BundleSummary(folder.name, size, metadata["weights_licence" if size else "licence"])
 
 
 def copy_bundle(bundle: str, parent: str | Path = ".") -> Path:

@@ -82,7 +82,9 @@ def archive_files(folder: Path, weights: str | Path | None = None) -> dict[str, 
         raise InputError(f"{folder}: has a scripts folder already; package the bundle that it was made from")
     model = Path(weights) if weights is not None else folder / "models" / "model.pt"
     if not model.is_file():
-        raise InputError(f"{model}: does not exist, and MONAI loads no bundle without weights; train it or --weights")
+        raise InputError(
+            f"{model}: does not exist, and MONAI loads no bundle without weights; train it or give --weights FILE"
+        )
     try:
         files = {name: (folder / name).read_bytes() for name in _bundle_files(folder)}
         files["models/model.pt"] = model.read_bytes()

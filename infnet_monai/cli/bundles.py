@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.bundle_folder import copy_bundle, describe_bundles
+from infnet_monai.bundle_folder import BUNDLES_DIR, copy_bundle, describe_bundles
 
 __all__ = ["bundles"]
 
@@ -16,10 +16,12 @@ bundles = typer.Typer(no_args_is_help=True, help="List, copy or package the MONA
 
 @bundles.command("list")
 def list_them() -> None:
-    """List the bundles: weights, their licence, their folder."""
-    for summary in describe_bundles():
+    """List the bundles: weights, licence, folder."""
+    summaries = describe_bundles()
+    for summary in summaries:
         size = f"weights {summary.weights_bytes / 1e6:.0f} MB" if summary.weights_bytes else "no weights"
-        print(f"{summary.name:28}{size:16}{summary.licence:22}{summary.folder}")
+        print(f"{summary.name:28}{size:16}{summary.licence}")
+    print(f"in {BUNDLES_DIR}")
 
 
 @bundles.command("copy")
