@@ -6,7 +6,7 @@ APP ?= label_app
 PORT ?= 8000
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint bundles bench docs docs-serve label-env label-server studies-given
+.PHONY: demo test lint wheel bundles bench docs docs-serve label-env label-server studies-given
 
 .venv/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -36,6 +36,9 @@ docs: .venv/ready  ## build the documentation into site/; warnings, such as brok
 
 docs-serve: .venv/ready  ## show the documentation at http://127.0.0.1:8000
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+wheel: .venv/ready  ## build wheel and source distribution, and work with the wheel in a fresh environment
+	.ci/wheel
 
 bundles: .venv/ready  ## write the bundles from their template
 	$(BIN)/python workflows/make_bundles.py

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from infnet_monai import __version__
@@ -17,7 +19,14 @@ TEMPLATE = Path(__file__).parent / "template"
 WEIGHTS_NOTES = Path(__file__).parent / "weights_notes"
 LICENSE = Path(__file__).parents[2] / "LICENSE"
 
-NO_WEIGHTS = "No weights are shipped with this bundle: train it on your data."
+# What the template says of weights, for a bundle without a note; a note's head replaces each.
+NO_WEIGHTS: dict[str, Any] = {
+    "weights_note": "No weights are shipped with this bundle: train it on your data.",
+    "weights_licence": "not stated (no weights are shipped)",
+    "weights_data": "none: no weights are shipped",
+    "training_hardware": "nothing is measured for this bundle, since no weights are shipped",
+    "eval_metrics": {},
+}
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,11 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
         "version": __version__,
         "mean": list(backbone.mean),
         "std": list(backbone.std),
-        "weights_note": _weights_note(entry),
         "weights": backbone.weights,
         "licence": backbone.licence,
         "parameters": f"{cost.parameters_m:.1f}",
         "gflop": f"{cost.gflop:.1f}",
+        **_weights_values(entry),
     }
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
@@ -84,10 +93,16 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
     return files | {"LICENSE": LICENSE.read_text(encoding="utf-8")}
 
 
-def _weights_note(entry: BundleEntry) -> str:
-    """What is to be known of the weights that come with the bundle."""
+def _weights_values(entry: BundleEntry) -> dict[str, Any]:
+    """What is to be known of the weights that come with the bundle: the head (YAML) and the text of their note."""
     path = WEIGHTS_NOTES / f"{entry.backbone}.md"
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else NO_WEIGHTS
+    if not path.is_file():
+        return NO_WEIGHTS
+    _, head, text = path.read_text(encoding="utf-8").split("---\n", 2)
+    values = yaml.safe_load(head)
+    if values.keys() != NO_WEIGHTS.keys() - {"weights_note"}:
+        raise ValueError(f"{path}: the head must have exactly {sorted(NO_WEIGHTS.keys() - {'weights_note'})}")
+    return values | {"weights_note": text.strip()}
 
 
 def write_bundle(entry: BundleEntry, bundles_dir: str | Path) -> Path:

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from infnet_monai import __version__
+from infnet_monai.cli.bundles import bundles
 from infnet_monai.cli.convert_weights import convert_weights
 from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
@@ -48,6 +49,7 @@ def version() -> None:
     print(__version__)
 
 
+app.add_typer(bundles, name="bundles")
 app.command()(segment)
 app.command()(summarise)
 app.command()(scans)
