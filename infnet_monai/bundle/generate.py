@@ -27,15 +27,22 @@ class BundleEntry:
     Attributes:
         backbone: Registered name of the backbone.
         title: Name of the encoder in prose.
+        task: What is distinguished where it is not infection as one class; part of the bundle's name.
     """
 
     backbone: str
     title: str
+    task: str = ""
 
     @property
     def name(self) -> str:
         """Name of the bundle and of its folder."""
-        return f"infnet_{self.backbone}"
+        return f"infnet_{self.task or self.backbone}"
+
+    @property
+    def classes(self) -> str:
+        """Which lesion classes the bundle trains on: one, or those of the data set."""
+        return "data" if self.task else "lesion"
 
 
 BUNDLES = (
@@ -46,6 +53,7 @@ BUNDLES = (
     BundleEntry("resnext50", "ResNeXt-50 32x4d"),
     BundleEntry("vgg16", "VGG-16"),
     BundleEntry("efficientnet_lite0", "EfficientNet-Lite0"),
+    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0", task="ggo_consolidation"),
 )
 
 
@@ -63,6 +71,7 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
         "name": entry.name,
         "backbone": entry.backbone,
         "title": f"Inf-Net {entry.title}",
+        "classes": entry.classes,
         "title_backbone": entry.title,
         "version": __version__,
         "mean": list(backbone.mean),
@@ -86,7 +95,7 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
 
 def _weights_note(entry: BundleEntry) -> str:
     """What is to be known of the weights that come with the bundle."""
-    path = WEIGHTS_NOTES / f"{entry.backbone}.md"
+    path = WEIGHTS_NOTES / f"{entry.task or entry.backbone}.md"
     return path.read_text(encoding="utf-8").strip() if path.is_file() else NO_WEIGHTS
 
 

@@ -26,5 +26,5 @@ def test_switch_reaches_the_structure_loss():
 def test_wrong_inputs_are_refused():
     with pytest.raises(ValueError, match="train mode"):
         InfNetLoss()(torch.zeros(1, 1, 8, 8), torch.zeros(1, 2, 8, 8))
-    with pytest.raises(ValueError, match="mask and edge"):
+    with pytest.raises(ValueError, match="masks and edge"):
         InfNetLoss()([torch.zeros(1, 1, 8, 8)] * 5, torch.zeros(1, 1, 8, 8))
