@@ -28,11 +28,13 @@ class BundleEntry:
         backbone: Registered name of the backbone.
         title: Name of the encoder in prose.
         task: What is distinguished where it is not infection as one class; part of the bundle's name.
+        class_names: Names of the lesion classes that its metadata tell of, e.g. to MONAI Label.
     """
 
     backbone: str
     title: str
     task: str = ""
+    class_names: tuple[str, ...] = ("infection",)
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ BUNDLES = (
     BundleEntry("resnext50", "ResNeXt-50 32x4d"),
     BundleEntry("vgg16", "VGG-16"),
     BundleEntry("efficientnet_lite0", "EfficientNet-Lite0"),
-    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0", task="ggo_consolidation"),
+    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0", task="ggo_consolidation", class_names=("ground glass", "consolidation")),
 )
 
 
@@ -72,6 +74,7 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
         "backbone": entry.backbone,
         "title": f"Inf-Net {entry.title}",
         "classes": entry.classes,
+        "class_names": entry.class_names,
         "title_backbone": entry.title,
         "version": __version__,
         "mean": list(backbone.mean),

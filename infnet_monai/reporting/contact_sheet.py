@@ -119,7 +119,7 @@ def draw_contact_sheet(
     columns = min(columns, len(slices))
     rows = -(-len(slices) // columns)
     tile_height = TILE_INCHES * max(_height_over_width(tile) for tile in slices) + CAPTION_INCHES
-    header = 0.4 + 0.3 * bool(title)
+    header = 0.4 + 0.3 * bool(title) + 0.2 * (not scheme.is_single)
     size = (columns * TILE_INCHES, rows * tile_height + header)
     figure = Figure(figsize=size, dpi=dpi, facecolor="black")
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -177,7 +177,7 @@ def _draw_header(figure: Figure, slices: Sequence[SlicePicture], title: str, sch
             handles=lines,
             loc="upper center",
             bbox_to_anchor=(0.5, 1 - offset / figure.get_figheight()),
-            ncols=len(lines),
+            ncols=len(lines) if scheme.is_single else len(scheme),
             frameon=False,
             labelcolor="white",
             fontsize=8,

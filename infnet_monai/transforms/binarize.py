@@ -67,7 +67,7 @@ class BinarizeMapd(MapTransform):
                 f"the network gives {len(probability)} maps, but there are {len(self.scheme)} classes ({names})"
             )
         labels = torch.zeros_like(probability[:1], dtype=torch.uint8)
-        highest = torch.full_like(probability[:1], self.threshold)
+        highest = torch.full_like(probability[:1], self.threshold, dtype=torch.float32)
         for order, one in enumerate(self.scheme):
             own = probability[order : order + 1]
             wins = (own > highest) | ((own == highest) & (labels == 0))
