@@ -14,6 +14,7 @@ import typer
 
 from infnet_monai.data import read_datalist
 from infnet_monai.errors import InputError
+from infnet_monai.label_scheme import LabelScheme
 from infnet_monai.preparation.prepare import PreparedDataset, prepare_dataset
 from infnet_monai.reporting.dataset_sheet import draw_dataset_sheet
 
@@ -28,6 +29,9 @@ def prepare_data(
     test: Annotated[str, typer.Option(help="Case names separated by commas, or a fraction.")] = "0.0",
     seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
     lesion_labels: Annotated[str | None, typer.Option(help="Label values that are lesion, e.g. 1,2.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Lesion classes to be distinguished, e.g. 'ground glass=1,consolidation=2'.")
+    ] = None,
     axes: Annotated[str | None, typer.Option(help="Where rows and columns of pictures run to: PL is upright.")] = None,
     intensity: Annotated[str, typer.Option(help="auto, hu, grey or unit; train with the same --intensity.")] = "auto",
     accept: Annotated[
@@ -66,6 +70,7 @@ def prepare_data(
             group_by=group_by,
             skip_bad=skip_bad,
             overwrite=overwrite,
+            classes=_scheme(classes) if classes else None,
         )
         picture = draw_dataset_sheet(prepared.path.parent)
     except InputError as error:
@@ -99,6 +104,18 @@ def _fraction_or_names(text: str) -> float | list[str]:
         return float(text) if "." in text or text == "0" else _names(text)
     except ValueError:
         return _names(text)
+
+
+def _scheme(text: str) -> LabelScheme:
+    """Classes of ``name=1,other name=2+3``."""
+    labels: dict[str, list[int]] = {}
+    for part in _names(text):
+        name, _, values = part.rpartition("=")
+        try:
+            labels[name.strip()] = [int(value) for value in values.split("+")]
+        except ValueError:
+            raise InputError(f"--classes {text}: expected names and label values, e.g. 'ground glass=1'") from None
+    return LabelScheme.from_names(labels)
 
 
 def _integers(text: str) -> list[int]:

@@ -36,15 +36,24 @@ class BundleEntry:
     Attributes:
         backbone: Registered name of the backbone.
         title: Name of the encoder in prose.
+        task: What is distinguished where it is not infection as one class; part of the bundle's name.
+        class_names: Names of the lesion classes that its metadata tell of, e.g. to MONAI Label.
     """
 
     backbone: str
     title: str
+    task: str = ""
+    class_names: tuple[str, ...] = ("infection",)
 
     @property
     def name(self) -> str:
         """Name of the bundle and of its folder."""
-        return f"infnet_{self.backbone}"
+        return f"infnet_{self.task or self.backbone}"
+
+    @property
+    def classes(self) -> str:
+        """Which lesion classes the bundle trains on: one, or those of the data set."""
+        return "data" if self.task else "lesion"
 
 
 BUNDLES = (
@@ -55,6 +64,7 @@ BUNDLES = (
     BundleEntry("resnext50", "ResNeXt-50 32x4d"),
     BundleEntry("vgg16", "VGG-16"),
     BundleEntry("efficientnet_lite0", "EfficientNet-Lite0"),
+    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0", task="ggo_consolidation", class_names=("ground glass", "consolidation")),
 )
 
 
@@ -72,6 +82,8 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
         "name": entry.name,
         "backbone": entry.backbone,
         "title": f"Inf-Net {entry.title}",
+        "classes": entry.classes,
+        "class_names": entry.class_names,
         "title_backbone": entry.title,
         "version": __version__,
         "mean": list(backbone.mean),
@@ -95,7 +107,7 @@ def render_bundle(entry: BundleEntry) -> dict[str, str]:
 
 def _weights_values(entry: BundleEntry) -> dict[str, Any]:
     """What is to be known of the weights that come with the bundle: the head (YAML) and the text of their note."""
-    path = WEIGHTS_NOTES / f"{entry.backbone}.md"
+    path = WEIGHTS_NOTES / f"{entry.task or entry.backbone}.md"
     if not path.is_file():
         return NO_WEIGHTS
     _, head, text = path.read_text(encoding="utf-8").split("---\n", 2)

@@ -20,6 +20,7 @@ from infnet_monai.bundle.configuration import switch
 from infnet_monai.errors import InputError
 from infnet_monai.files import back_up, drafted_file, write_json
 from infnet_monai.handlers import BestModel, LearningCurve
+from infnet_monai.label_scheme import BINARY, SCHEME_FILE, LabelScheme, read_scheme
 from infnet_monai.networks.model_weights import load_model_weights
 from infnet_monai.run_record import package_versions
 from infnet_monai.stage import hold_lock
@@ -47,6 +48,7 @@ class TrainingRun:
         resume: Whether to continue from ``last.pth``: ``True`` insists on that file, ``"auto"`` starts from the
             beginning where it does not exist.
         init_weights: File of a whole network's weights to start from, ``None`` for none.
+        scheme: Lesion classes that are trained on; they are written beside the weights where there are several.
 
     Attributes:
         resuming: Whether the training continues from ``last.pth``.
@@ -60,12 +62,14 @@ class TrainingRun:
         seed: int = 0,
         resume: bool | str = False,
         init_weights: str | Path | None = None,
+        scheme: LabelScheme = BINARY,
     ):
         self.bundle_root = Path(bundle_root)
         self.ckpt_dir = Path(ckpt_dir)
         self.output_dir = Path(output_dir)
         self.seed = seed
         self.init_weights = init_weights
+        self.scheme = scheme
         self.resume = switch(resume)
         self.resuming = self.resume is True or (self.resume == "auto" and (self.ckpt_dir / LAST_STATE).is_file())
 
@@ -79,10 +83,14 @@ class TrainingRun:
             raise InputError(f"resume {self.resume!r}: expected true, false or auto")
         if idist.get_rank() == 0:
             self._lock()
+            if self.resuming and read_scheme(self.ckpt_dir / MODEL) != self.scheme:
+                raise InputError(f"{self.ckpt_dir}: was trained on other classes; start from the beginning")
             if not self.resuming:
                 stamp = time.strftime("%Y%m%d-%H%M%S")
-                back_up(self.ckpt_dir, (MODEL, LAST_STATE), stamp)
+                back_up(self.ckpt_dir, (MODEL, LAST_STATE, SCHEME_FILE), stamp)
                 back_up(self.output_dir, (CURVE, Path(CURVE).stem + ".png", PREVIEW, RECORD), stamp)
+            if not self.scheme.is_single:
+                self.scheme.write(self.ckpt_dir / MODEL)
         name = self.bundle_root.resolve().name
         logger.info("Training %s; checkpoints in %s, metrics in %s.", name, self.ckpt_dir, self.output_dir)
         if self.resume == "auto":
@@ -140,6 +148,7 @@ class TrainingRun:
             "encoder_weights": encoder_weights,
             "best_val_dice": best_model.score,
             "versions": package_versions(),
+            **({} if self.scheme.is_single else {"classes": self.scheme.as_dict()}),
         }
         write_json(record, self.output_dir / RECORD)
         first = curve.first(evaluator.state.key_metric_name)

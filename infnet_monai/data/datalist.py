@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from infnet_monai.errors import InputError
+from infnet_monai.label_scheme import BINARY, LabelScheme
 
 DATALIST_NAME = "dataset.json"
 SECTIONS = ("training", "validation", "test")
@@ -43,6 +45,47 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
             f"{path}: expected an object with training, validation and test, got {type(datalist).__name__}"
         )
     return datalist
+
+
+def label_scheme(dataset_dir: str | Path, classes: str = "lesion") -> LabelScheme:
+    """Return the lesion classes to train on.
+
+    Args:
+        dataset_dir: Folder that holds ``dataset.json``.
+        classes: ``"lesion"`` for all lesions as one class; ``"data"`` for the ``classes`` of the data set, see
+            :meth:`infnet_monai.label_scheme.LabelScheme.from_names`, or else its ``labels`` that are lesion.
+
+    Returns:
+        The classes, in the order of the network's channels.
+
+    Raises:
+        InputError: ``classes`` is neither, or the data set has none.
+    """
+    if classes == "lesion":
+        return BINARY
+    if classes != "data":
+        raise InputError(f"classes {classes!r}: expected lesion (one class) or data (those of dataset.json)")
+    datalist = read_datalist(dataset_dir)
+    path = Path(str(dataset_dir)).expanduser() / DATALIST_NAME
+    try:
+        return LabelScheme.from_names(datalist["classes"] if "classes" in datalist else _named_lesions(datalist))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _named_lesions(datalist: Mapping[str, Any]) -> dict[str, int]:
+    """Values of the lesions by their names in ``labels``, which names each value of the masks."""
+    labels, lesions = datalist.get("labels"), datalist.get("lesion_labels")
+    try:
+        names = {int(value): str(name) for value, name in labels.items()} if labels else {}
+    except (AttributeError, ValueError) as error:
+        raise InputError(f"labels {labels!r}: expected names by value, e.g. {{'1': 'ground glass'}}") from error
+    background = {0, *datalist.get("background_labels", ())}
+    return {
+        name: value
+        for value, name in sorted(names.items())
+        if value not in background and (lesions is None or value in lesions)
+    }
 
 
 def load_datalist(dataset_dir: str | Path, section: str) -> list[dict[str, Any]]:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from monai.transforms import CastToTyped, Compose, CropForegroundd, DeleteItemsd, Orientationd, Resized
 
+from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.lungs import CheckIntensitiesd, LungMaskd, LungRegion
 from infnet_monai.scans.load import SLICE_AXES
 from infnet_monai.transforms import CheckSameGridd, LesionMaskd, LoadScand, LungWindowd, NeighbourSlicesd
 
 __all__ = ["ScanPreprocessing"]
 
-IMAGE, LUNGS, CHEST = "image", "lungs", "chest"
+IMAGE, LUNGS, CHEST, EDGE = "image", "lungs", "chest", "edge"
 
 
 class ScanPreprocessing(Compose):
@@ -31,6 +32,7 @@ class ScanPreprocessing(Compose):
         masks: Keys of the masks that are oriented, cropped and resized with the image; an item may lack them.
         references: Keys of the masks that stay on the grid of the file; an item must have them.
         lesion_labels: Values of the masks that mean lesion, see :class:`infnet_monai.transforms.LesionMaskd`.
+        label_scheme: Classes to be distinguished in the masks, which then have a channel for each.
         keep_lungs: Whether ``item["lungs"]`` keeps the lungs and ``item["chest"]`` the chest cavity, on the grid before
             the crop.
         kept_hu: Range of HU to keep beyond the lung window, for :class:`infnet_monai.transforms.RandLungWindowd`.
@@ -55,15 +57,19 @@ class ScanPreprocessing(Compose):
         kept_hu: tuple[float, float] | None = None,
         neighbour_mm: float = 0,
         normalization: Sequence[Callable] = (),
+        label_scheme: LabelScheme = BINARY,
     ):
         moved, size = (IMAGE, *masks), (*image_size, -1)
         modes = ["bilinear", *("nearest" for _ in masks)]
         steps: list[Any] = [LoadScand((*moved, *references), allow_missing_keys=True)]
         if masks or references:
+            keys = (*masks, *references)
             steps += [
-                CheckSameGridd((*moved, *references), allow_missing_keys=True),
-                LesionMaskd((*masks, *references), lesion_labels, allow_missing_keys=bool(masks)),
+                CheckSameGridd((IMAGE, *keys), allow_missing_keys=True),
+                LesionMaskd([key for key in keys if key != EDGE], lesion_labels, None, bool(masks), label_scheme),
             ]
+            if EDGE in keys:
+                steps.append(LesionMaskd(EDGE, lesion_labels, allow_missing_keys=True))
         steps += [
             Orientationd(moved, axcodes=SLICE_AXES, labels=None, allow_missing_keys=True),
             LungMaskd(IMAGE, LUNGS, CHEST, intensity=intensity, enabled=lung_crop),

@@ -30,6 +30,7 @@ class CaseMetrics:
             were not asked for.
         volume: Values of the whole volume, (K,), NaN for metrics of the paper's protocol; None where they were not
             asked for.
+        lesion_class: Column name of the lesion class that was measured; empty where there is only one.
     """
 
     case: str
@@ -37,6 +38,7 @@ class CaseMetrics:
     lesion_slices: MetricValues
     other_slices: Tensor | None = None
     volume: Tensor | None = None
+    lesion_class: str = ""
 
     def cpu(self) -> CaseMetrics:
         """Return the same with all values on the CPU."""
@@ -139,7 +141,8 @@ def slice_table(cases: Sequence[CaseMetrics], metrics: Sequence[Metric]) -> pd.D
         metrics: Rows of the table of metrics that they were measured by.
 
     Returns:
-        One row a slice: ``case``, ``slice`` (from 1) and the metrics, NaN where undefined.
+        One row a slice: ``case``, ``class`` where there are several, ``slice`` (from 1) and the metrics, NaN where
+        undefined.
     """
     columns = [metric.column for metric in metrics]
     tables = [pd.DataFrame(columns=["case", "slice", *columns])]
@@ -152,6 +155,8 @@ def slice_table(cases: Sequence[CaseMetrics], metrics: Sequence[Metric]) -> pd.D
         table = pd.DataFrame(values.numpy(), columns=columns)
         table.insert(0, "case", case.case)
         table.insert(1, "slice", range(1, len(lesion) + 1))
+        if case.lesion_class:
+            table.insert(1, "class", case.lesion_class)
         tables.append(table)
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
@@ -164,8 +169,13 @@ def case_table(cases: Sequence[CaseMetrics], metrics: Sequence[Metric]) -> pd.Da
         metrics: Rows of the table of metrics that they were measured by.
 
     Returns:
-        One row a case: ``case`` and the metrics of the clinical protocol, NaN where undefined.
+        One row a case: ``case``, ``class`` where there are several, and the metrics of the clinical protocol, NaN where
+        undefined.
     """
     positions = [position for position, metric in enumerate(metrics) if metric.protocol == "clinical"]
-    rows = [[case.case, *case.volume[positions].tolist()] for case in cases if case.volume is not None]
-    return pd.DataFrame(rows, columns=["case", *(metrics[position].column for position in positions)])
+    measured = [case for case in cases if case.volume is not None]
+    rows = [[case.case, *case.volume[positions].tolist()] for case in measured if case.volume is not None]
+    table = pd.DataFrame(rows, columns=["case", *(metrics[position].column for position in positions)])
+    if any(case.lesion_class for case in measured):
+        table.insert(1, "class", [case.lesion_class for case in measured])
+    return table

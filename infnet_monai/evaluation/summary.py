@@ -36,8 +36,8 @@ class TableSummary:
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> TableSummary:
-        """Summarise a table of metrics with the columns ``case`` and perhaps ``slice``."""
-        values = table.drop(columns=["case", "slice"], errors="ignore")
+        """Summarise a table of metrics with the columns ``case`` and perhaps ``class`` and ``slice``."""
+        values = table.drop(columns=["case", "class", "slice"], errors="ignore")
         return cls(
             len(table),
             {str(name): number_or_none(float(mean)) for name, mean in values.mean().items()},

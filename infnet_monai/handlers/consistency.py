@@ -118,7 +118,7 @@ class ConsistencyUpdate(MultiScaleUpdate):
     def _step(self, engine: SupervisedTrainer, batch: Mapping[str, Any], unlabelled: Mapping[str, Any]) -> Any:
         prepared = engine.prepare_batch(batch, engine.state.device, engine.non_blocking, **engine.to_kwargs)
         image, target = (part.as_tensor() if hasattr(part, "as_tensor") else part for part in prepared[:2])
-        views, probability = self._views(engine, unlabelled, image, target[:, :1])
+        views, probability = self._views(engine, unlabelled, image, target[:, :-1])
         output: dict[str, Any] = {CommonKeys.IMAGE: image, CommonKeys.LABEL: target}
         engine.state.output = output
         engine.network.train()

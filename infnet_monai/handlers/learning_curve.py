@@ -15,9 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from infnet_monai.files import atomic_write
+from infnet_monai.label_scheme import BINARY, LabelScheme
 
 __all__ = ["LearningCurve"]
 
+KEY_METRIC = "dice"
 TRAINING = "train_"  # start of the columns of the trainer's output
 COLOURS, LINE_STYLES = 6, (".-", ".--", ".:")
 
@@ -33,14 +35,16 @@ class LearningCurve:
         path: CSV file to write; the picture gets its name with ``.png``.
         outputs: Names of further scalars of the trainer's output, e.g. parts of the loss, whose means over the epoch
             join its row as ``train_NAME``.
+        scheme: The lesion classes; the picture shows the Dice of each where there are several.
 
     Attributes:
         rows: One row for each epoch, and one for the validation before the first; metrics only where validated.
     """
 
-    def __init__(self, evaluator: Engine, path: str | Path, outputs: Sequence[str] = ()):
+    def __init__(self, evaluator: Engine, path: str | Path, outputs: Sequence[str] = (), scheme: LabelScheme = BINARY):
         self.evaluator = evaluator
         self.path = Path(path)
+        self.classes = () if scheme.is_single else tuple(one.column for one in scheme)
         self.rows: list[dict[str, float]] = []
         self._scalars: dict[str, list[float]] = {name: [] for name in ("loss", *outputs)}
         self._metrics: dict[str, float] = {}
@@ -92,16 +96,17 @@ class LearningCurve:
         table = pd.DataFrame(self.rows)
         with atomic_write(self.path) as draft:
             table.to_csv(draft, index=False)
-        draw_learning_curve(table, self.path.with_suffix(".png"))
+        draw_learning_curve(table, self.path.with_suffix(".png"), self.classes)
 
 
-def draw_learning_curve(table: pd.DataFrame, path: str | Path) -> Figure:
+def draw_learning_curve(table: pd.DataFrame, path: str | Path, classes: Sequence[str] = ()) -> Figure:
     """Draw the loss and the metrics over the epochs.
 
     Args:
         table: Columns ``epoch``, ``train_loss``, ``learning_rate`` and one for each metric, NaN where not validated.
             Other columns ``train_*_loss`` are drawn beside the loss, other ones ``train_*`` not at all.
         path: PNG file to write.
+        classes: Lesion classes; of the metrics of each only the Dice is drawn.
 
     Returns:
         The figure; its legend is outside the axes.
@@ -116,7 +121,11 @@ def draw_learning_curve(table: pd.DataFrame, path: str | Path) -> Figure:
     if len(losses) > 1:
         loss_axes.legend(fontsize=8)
     loss_axes.set(xlabel="epoch", ylabel="training loss")
-    metrics = table.columns.drop(["epoch", "learning_rate", *training])
+    metrics = [
+        name
+        for name in table.columns.drop(["epoch", "learning_rate", *training])
+        if name.endswith(f"_{KEY_METRIC}") or not any(f"_{column}_" in name for column in classes)
+    ]
     for position, name in enumerate(metrics):
         validated = table[["epoch", name]].dropna()
         style = LINE_STYLES[position // COLOURS % len(LINE_STYLES)]  # the colours of more metrics repeat

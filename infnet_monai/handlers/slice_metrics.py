@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ignite.distributed as idist
@@ -14,6 +15,7 @@ from monai.utils import CommonKeys
 from infnet_monai.data.slice_dataset import case_of
 from infnet_monai.errors import InputError
 from infnet_monai.evaluation.cases import CaseMetrics, mean_over_lesion_slices, measure_case
+from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.metrics import select_metrics
 
 __all__ = ["SliceMetrics"]
@@ -34,18 +36,23 @@ class SliceMetrics:
     them as additional metrics of :func:`infnet_monai.handlers.lesion_slices`. Over a section without any
     lesion they are all NaN, with one warning. The slices of several ranks are gathered before the means are taken.
 
+    Of several classes each is measured over the slices whose reference holds it: ``val_consolidation_dice`` and so on.
+    ``val_dice`` and the others without a class are then the means over the classes for which they are defined.
+
     Args:
         prefix: Put before each metric's name.
         per_case: Whether to measure slices without lesion and whole volumes too, for
             :class:`infnet_monai.handlers.CaseTables`, and metrics that are too costly for every validation (HD95).
+        scheme: The classes of the channels.
 
     Attributes:
-        cases: What was measured in the last run, in the end of all ranks.
+        cases: What was measured in the last run, one for each case and class, in the end of all ranks.
     """
 
-    def __init__(self, prefix: str = "val_", per_case: bool = False):
+    def __init__(self, prefix: str = "val_", per_case: bool = False, scheme: LabelScheme = BINARY):
         self.prefix = prefix
         self.per_case = per_case
+        self.scheme = scheme
         self.metrics = tuple(metric for metric in select_metrics(printed=True) if per_case or not metric.costly)
         self.cases: list[CaseMetrics] = []
         self._warned = False
@@ -54,7 +61,7 @@ class SliceMetrics:
         """Measure after each iteration, take the means at the end of the epoch.
 
         Args:
-            engine: Evaluator whose decollated output holds ``image``, ``pred`` and ``label``, (1, H, W, D).
+            engine: Evaluator whose decollated output holds ``image``, and ``pred`` and ``label`` (C, H, W, D).
             name: Name of the key metric.
 
         Raises:
@@ -73,16 +80,23 @@ class SliceMetrics:
         self.cases = []
 
     def _measure(self, engine: Any) -> None:
-        self.cases += [self._measure_item(item) for item in engine.state.output]
+        self.cases += [case for item in engine.state.output for case in self._measure_item(item)]
 
-    def _measure_item(self, item: Mapping[str, Any]) -> CaseMetrics:
+    def _measure_item(self, item: Mapping[str, Any]) -> list[CaseMetrics]:
         case = case_of(item[CommonKeys.IMAGE].meta)
-        return measure_case(item[CommonKeys.PRED], item[CommonKeys.LABEL], case, self.metrics, self.per_case)
+        pred, label = item[CommonKeys.PRED], item[CommonKeys.LABEL]
+        if self.scheme.is_single:
+            return [measure_case(pred, label, case, self.metrics, self.per_case)]
+        measured = []
+        for order, one in enumerate(self.scheme):
+            channel = slice(order, order + 1)
+            found = measure_case(pred[channel], label[channel], case, self.metrics, self.per_case)
+            measured.append(replace(found, lesion_class=one.column))
+        return measured
 
     def _summarise(self, engine: Engine) -> None:
         self.cases = _of_all_ranks([case.cpu() for case in self.cases])
-        means = mean_over_lesion_slices(self.cases, self.metrics)
-        engine.state.metrics.update({f"{self.prefix}{column}": value for column, value in means.items()})
+        engine.state.metrics.update({f"{self.prefix}{column}": value for column, value in self._means().items()})
         if not self._warned and not any(any(case.lesion) for case in self.cases) and idist.get_rank() == 0:
             self._warned = True
             logger.warning(
@@ -90,6 +104,23 @@ class SliceMetrics:
                 "Add a case with lesion to this section.",
                 len(self.cases),
             )
+
+    def _means(self) -> dict[str, float]:
+        """Return the means over the slices with lesion; of several classes the mean of each after that over them."""
+        if self.scheme.is_single:
+            return mean_over_lesion_slices(self.cases, self.metrics)
+        by_class = {
+            one.column: mean_over_lesion_slices(
+                [case for case in self.cases if case.lesion_class == one.column], self.metrics
+            )
+            for one in self.scheme
+        }
+        columns = [metric.column for metric in self.metrics]
+        over = {
+            name: torch.tensor([means[name] for means in by_class.values()], dtype=torch.float64).nanmean().item()
+            for name in columns
+        }
+        return over | {f"{lesion}_{name}": value for lesion, means in by_class.items() for name, value in means.items()}
 
 
 def _of_all_ranks(cases: list[CaseMetrics]) -> list[CaseMetrics]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from monai.bundle import ConfigParser
 from monai.transforms import Compose, Orientationd
 
 from infnet_monai.errors import InputError, unwrapped_input_errors
+from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.scans.acceptance import Acceptance
 from infnet_monai.transforms.window import KINDS
 
@@ -33,7 +34,7 @@ NEEDED_IDS = {
     "postprocessing": "Compose from logits to pred and probability on the voxels of the scan",
 }
 # What a bundle may leave out, with the value that it then has.
-OPTIONAL_IDS: dict[str, Any] = {"accept": [], "all_scans": False}
+OPTIONAL_IDS: dict[str, Any] = {"accept": [], "all_scans": False, "label_scheme": BINARY}
 INTENSITIES = ("auto", *KINDS)
 
 
@@ -47,6 +48,7 @@ class SegmentationSettings:
         lung_crop: Whether the lungs are found and only their surroundings segmented.
         threshold: Probability from which a voxel is lesion, 0 to 1.
         flips: Whether test-time augmentation averages with the mirrored slices.
+        classes: Value of each lesion class by its name where there are several.
 
     Raises:
         InputError: A value cannot be used.
@@ -63,6 +65,7 @@ class SegmentationSettings:
     lung_crop: bool
     threshold: float
     flips: bool
+    classes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         size = self.image_size
@@ -78,8 +81,9 @@ class SegmentationSettings:
                 raise InputError(f"{name} {getattr(self, name)!r} cannot be used; give True or False")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the values for JSON."""
-        return {**asdict(self), "image_size": list(self.image_size)}
+        """Return the values for JSON; nothing of classes where there is one."""
+        values = {**asdict(self), "image_size": list(self.image_size)}
+        return values if self.classes else {name: value for name, value in values.items() if name != "classes"}
 
 
 class BundleConfig:
@@ -124,7 +128,10 @@ class BundleConfig:
         Raises:
             InputError: A value cannot be used.
         """
-        return SegmentationSettings(**{name: self.build(name) for name in SegmentationSettings.__dataclass_fields__})
+        scheme = self.label_scheme()
+        classes = {} if scheme.is_single else {one.name: one.value for one in scheme}
+        names = [name for name in SegmentationSettings.__dataclass_fields__ if name != "classes"]
+        return SegmentationSettings(**{name: self.build(name) for name in names}, classes=classes)
 
     def acceptance(self) -> Acceptance:
         """Return the problems of scans that are accepted.
@@ -132,8 +139,18 @@ class BundleConfig:
         Raises:
             InputError: A value cannot be used.
         """
-        accept, all_scans = (self.build(name) if name in self._parser else OPTIONAL_IDS[name] for name in OPTIONAL_IDS)
-        return Acceptance(accept, all_scans)
+        return Acceptance(self._optional("accept"), self._optional("all_scans"))
+
+    def label_scheme(self) -> LabelScheme:
+        """Return the lesion classes of the network's channels.
+
+        Raises:
+            InputError: The classes beside the weights cannot be read.
+        """
+        return cast(LabelScheme, self._optional("label_scheme"))
+
+    def _optional(self, name: str) -> Any:
+        return self.build(name) if name in self._parser else OPTIONAL_IDS[name]
 
     def preprocessing(self) -> list[Any]:
         """Return the transforms from a file to the network's input, those of nested Compose one by one.

@@ -1,4 +1,4 @@
-"""DICOM Segmentation object of a lesion mask."""
+"""DICOM Segmentation object of lesions, with a segment for each class."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from infnet_monai import __version__
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write
+from infnet_monai.label_scheme import BINARY, Code, LabelScheme, LesionClass
 from infnet_monai.scans.dicom_pixels import is_interpolated
 from infnet_monai.scans.source import ScanSource
 
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 # (code, scheme, meaning): SNOMED CT, as DICOM PS3.16 lists them in CID 7150, 7159 and 4
 CATEGORY = ("49755003", "SCT", "Morphologically Abnormal Structure")
-LESION = ("52988006", "SCT", "Lesion")
 LUNG = ("39607008", "SCT", "Lung")
 ARTIFICIAL_INTELLIGENCE = ("123110", "DCM", "Artificial Intelligence")
 MANUFACTURER = "infnet-monai"
@@ -48,20 +48,22 @@ def write_dicom_seg(
     path: str | Path,
     algorithm: str = "Inf-Net",
     algorithm_version: str = __version__,
+    scheme: LabelScheme = BINARY,
 ) -> Path:
-    """Write a lesion mask as a DICOM SEG that refers to the CT images it was found in.
+    """Write lesions as a DICOM SEG that refers to the CT images they were found in.
 
     The mask may have any axis order: each image takes its pixels from the mask by its position in the patient, not by
-    the order of files. Where slices are missing, planes of the mask between the images have no frame. The segment is a
-    lesion (SNOMED CT 52988006) of the lung (39607008).
+    the order of files. Where slices are missing, planes of the mask between the images have no frame. Each class is a
+    segment, a single one a lesion (SNOMED CT 52988006), of the lung (39607008).
 
     Args:
-        mask: Lesion mask ``(X, Y, Z)`` on the voxels of the series, not zero in lesions.
+        mask: Lesions ``(X, Y, Z)`` on the voxels of the series: values of the classes, 0 elsewhere.
         affine: Voxel index to mm in RAS+ world coordinates, (4, 4), as nibabel and MONAI give it.
         scan: The DICOM series, with its files and header.
         path: DICOM file to write.
         algorithm: Name of the model for the SEG.
         algorithm_version: Version of the model.
+        scheme: The classes; with a single one, all that is not 0 is lesion.
 
     Returns:
         The path.
@@ -74,9 +76,12 @@ def write_dicom_seg(
     if scan.frames:
         raise InputError(f"{scan.title}: the images are frames of one file; a DICOM SEG needs single-frame CT")
     images = _read_headers(scan)
-    frames = _frames_of_mask(np.asarray(mask) != 0, np.asarray(affine, dtype=float), images, scan)
+    labels = (np.asarray(mask) != 0).astype(np.uint8) if scheme.is_single else np.asarray(mask)
+    frames = _frames_of_mask(labels, np.asarray(affine, dtype=float), images, scan)
+    pixels = frames != 0 if scheme.is_single else np.stack([frames == one.value for one in scheme], axis=-1)
+    descriptions = [(_segment_label(one, scheme), one.code) for one in scheme]
     try:
-        segmentation = _build_object(images, frames, algorithm, algorithm_version)
+        segmentation = _build_object(images, pixels, descriptions, algorithm, algorithm_version)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of headers that lack what a SEG must have
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{scan.title}: no DICOM SEG can be built for these images ({reason})") from error
@@ -93,7 +98,17 @@ def check_highdicom() -> None:
         raise InputError("DICOM SEG needs the package highdicom; pip install 'infnet-monai[dicom]'") from error
 
 
-def _build_object(images: Sequence[Dataset], frames: NDArray[np.bool_], algorithm: str, algorithm_version: str) -> Any:
+def _segment_label(one: LesionClass, scheme: LabelScheme) -> str:
+    return "Lung infection" if scheme is BINARY else one.name.capitalize()
+
+
+def _build_object(
+    images: Sequence[Dataset],
+    frames: NDArray[np.bool_],
+    segments: Sequence[tuple[str, Code]],
+    algorithm: str,
+    algorithm_version: str,
+) -> Any:
     """Put the DICOM SEG together; a mask without lesions keeps its empty frames, since an object must have some."""
     import highdicom
 
@@ -101,7 +116,10 @@ def _build_object(images: Sequence[Dataset], frames: NDArray[np.bool_], algorith
         source_images=images,
         pixel_array=frames,
         segmentation_type="BINARY",
-        segment_descriptions=[_describe_segment(algorithm, algorithm_version)],
+        segment_descriptions=[
+            _describe_segment(number, label, code, algorithm, algorithm_version)
+            for number, (label, code) in enumerate(segments, start=1)
+        ],
         series_instance_uid=highdicom.UID(),
         series_number=SERIES_NUMBER,
         sop_instance_uid=highdicom.UID(),
@@ -117,15 +135,15 @@ def _build_object(images: Sequence[Dataset], frames: NDArray[np.bool_], algorith
     )
 
 
-def _describe_segment(algorithm: str, algorithm_version: str) -> Any:
+def _describe_segment(number: int, label: str, code: Code, algorithm: str, algorithm_version: str) -> Any:
     import highdicom
     from highdicom.sr import CodedConcept
 
     return highdicom.seg.SegmentDescription(
-        segment_number=1,
-        segment_label="Lung infection",
+        segment_number=number,
+        segment_label=label,
         segmented_property_category=CodedConcept(*CATEGORY),
-        segmented_property_type=CodedConcept(*LESION),
+        segmented_property_type=CodedConcept(*code),
         anatomic_regions=[CodedConcept(*LUNG)],
         algorithm_type="AUTOMATIC",
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
@@ -164,8 +182,8 @@ def _read_headers(scan: ScanSource) -> list[Dataset]:
 
 
 def _frames_of_mask(
-    mask: NDArray[np.bool_], affine: NDArray[np.float64], images: Sequence[Dataset], scan: ScanSource
-) -> NDArray[np.bool_]:
+    mask: NDArray[np.uint8], affine: NDArray[np.float64], images: Sequence[Dataset], scan: ScanSource
+) -> NDArray[np.uint8]:
     """Return the pixels of the mask in each image, ``(images, rows, columns)``."""
     frames = [_pixels_of_image(mask, affine, image) for image in images]
     if any(frame is None for frame in frames):
@@ -173,14 +191,14 @@ def _frames_of_mask(
         reason = "; ".join(uneven) or f"the mask is not on the voxels of the series; {REMEDY}"
         raise InputError(f"{scan.title}: {reason}")
     stacked = np.stack([frame for frame in frames if frame is not None])
-    if stacked.sum() != mask.sum() and not is_interpolated(scan):
+    if np.count_nonzero(stacked) != np.count_nonzero(mask) and not is_interpolated(scan):
         raise InputError(
             f"{scan.title}: the mask has lesions outside the images of the series; give the mask of this series"
         )
     return stacked
 
 
-def _pixels_of_image(mask: NDArray[np.bool_], affine: NDArray[np.float64], image: Dataset) -> NDArray[np.bool_] | None:
+def _pixels_of_image(mask: NDArray[np.uint8], affine: NDArray[np.float64], image: Dataset) -> NDArray[np.uint8] | None:
     """Return the pixels of the mask in an image, ``None`` where they are not on voxels of the mask."""
     exact = (np.linalg.inv(affine) @ RAS_FROM_LPS @ _patient_of_pixel(image))[:3]
     whole = np.rint(exact).astype(int)

@@ -11,6 +11,7 @@ from typing import Any
 from infnet_monai.errors import InputError
 from infnet_monai.files import write_json
 from infnet_monai.inference.bundle_config import SegmentationSettings
+from infnet_monai.inference.class_statistics import ClassStatistics
 from infnet_monai.inference.statistics import LesionStatistics
 from infnet_monai.scans.source import ScanIdentity
 
@@ -79,6 +80,7 @@ class ScanRecord:
         statistics: Volumes and fractions of lesions and lungs.
         not_made: Endings of the files that were asked for and cannot be written for this scan; a warning says why.
         seconds: Time of each stage of the work.
+        classes: Statistics of each lesion class by its column name where there are several.
     """
 
     scan: str
@@ -89,6 +91,14 @@ class ScanRecord:
     statistics: LesionStatistics
     not_made: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    classes: Mapping[str, ClassStatistics] = field(default_factory=dict)
+
+    @property
+    def class_columns(self) -> dict[str, float | None]:
+        """Statistics of the classes as columns of a table, e.g. ``ground_glass_volume_ml``."""
+        return {
+            f"{name}_{column}": value for name, one in self.classes.items() for column, value in one.as_dict().items()
+        }
 
     @property
     def status(self) -> str:
@@ -106,6 +116,7 @@ class ScanRecord:
             "lungs_found": self.lungs_found,
             "warnings": list(self.warnings),
             "statistics": self.statistics.as_dict(),
+            **({"classes": {name: one.as_dict() for name, one in self.classes.items()}} if self.classes else {}),
             "not_made": list(self.not_made),
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
         }
@@ -122,6 +133,7 @@ class ScanRecord:
             statistics=LesionStatistics(**content["statistics"]),
             not_made=tuple(content.get("not_made", ())),
             seconds=content["seconds"],
+            classes={name: ClassStatistics(**one) for name, one in content.get("classes", {}).items()},
         )
 
     def write(self, path: str | Path) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from infnet_monai.errors import InputError
 from infnet_monai.inference.dicom_seg import check_highdicom, write_dicom_seg
 from infnet_monai.inference.record import MadeBy
@@ -93,7 +95,7 @@ class LungsWriter(ResultWriter):
 
 
 class ProbabilityWriter(ResultWriter):
-    """Probability map as NIfTI, float32."""
+    """Probability map as NIfTI, float32; of several classes (X, Y, Z, C)."""
 
     ending = "_probability.nii.gz"
     title = "probability map"
@@ -104,7 +106,8 @@ class ProbabilityWriter(ResultWriter):
         """Write the file; see :meth:`ResultWriter.write`."""
         if result.probability is None:
             raise InputError("the masks were read from files, which hold no probabilities; segment the scan again")
-        write_volume(result.probability, result.affine, path)
+        maps = result.probability
+        write_volume(maps if maps.ndim == 3 else np.moveaxis(maps, 0, -1), result.affine, path)
 
 
 class DicomSegWriter(ResultWriter):
@@ -123,7 +126,7 @@ class DicomSegWriter(ResultWriter):
         """Write the file; see :meth:`ResultWriter.write`."""
         if not scan.is_dicom:
             raise InputError("the scan is not a DICOM series")
-        write_dicom_seg(result.mask, result.affine, scan, path, made_by.bundle, made_by.version)
+        write_dicom_seg(result.mask, result.affine, scan, path, made_by.bundle, made_by.version, result.scheme)
 
 
 class ContactSheetWriter(ResultWriter):

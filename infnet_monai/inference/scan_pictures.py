@@ -42,7 +42,7 @@ def draw_scan_sheet(scan: Segmentation, path: str | Path, title: str = "") -> Pa
         )
         for k in choose_slices(pixels, slices_mm, SHEET_SLICES, otherwise=np.flatnonzero(has_lung))
     ]
-    return draw_contact_sheet(tiles, path, title=title)
+    return draw_contact_sheet(tiles, path, title=title, scheme=scan.scheme)
 
 
 def write_viewer_slices(scan: Segmentation, path: str | Path) -> SliceSheet:
@@ -61,5 +61,6 @@ def write_viewer_slices(scan: Segmentation, path: str | Path) -> SliceSheet:
         scan.upright_lungs,
         scan.upright_spacing_mm[:2],
         window=lambda pixels: lung_window(torch.from_numpy(pixels), scan.intensity).numpy(),
+        scheme=scan.scheme,
     )
     return write_slice_sheet(slices, path)

@@ -14,6 +14,7 @@ from infnet_monai.files import atomic_write
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import RESULT_WRITERS, LungsWriter, MaskWriter, ResultWriter
 from infnet_monai.inference.segmentation import Segmentation, read_segmentation
+from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.source import ScanIdentity, ScanSource
 from infnet_monai.stage import Stage
@@ -135,7 +136,9 @@ class ScanResults:
             return
         try:
             mask, lungs = self.path(MaskWriter.ending), self.path(LungsWriter.ending)
-            result = read_segmentation(self.scan, mask, lungs, record.intensity)
+            classes = record.made_by.settings.classes
+            scheme = LabelScheme.from_names(classes) if classes else BINARY
+            result = read_segmentation(self.scan, mask, lungs, record.intensity, scheme)
             for writer in missing:
                 with atomic_write(self.path(writer.ending)) as draft:
                     writer.write(result, draft, self.scan, record.made_by)
@@ -159,7 +162,7 @@ class ScanResults:
             InputError: The files cannot be written, e.g. because the disk is full.
         """
         with timer.stage("statistics"):
-            statistics = result.statistics
+            statistics, classes = result.statistics, result.class_statistics
         with naming_output(self._stage.folder), self._stage.draft() as draft:
             missing = self._write_files(result, draft, made_by, timer)
             record = ScanRecord(
@@ -171,6 +174,7 @@ class ScanResults:
                 statistics=statistics,
                 not_made=tuple(missing),
                 seconds=dict(timer.seconds),
+                classes=classes,
             )
             record.write(draft / self._stage.record.name)
         return record

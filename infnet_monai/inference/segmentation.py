@@ -13,7 +13,9 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import ArrayLike, NDArray
 
+from infnet_monai.inference.class_statistics import ClassStatistics, measure_classes
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
+from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.scans.load import SLICE_AXES, load_scan
 from infnet_monai.scans.source import ScanSource
 
@@ -35,16 +37,17 @@ class Segmentation:
     """The lesions of one scan, on the voxels of that scan.
 
     Attributes:
-        mask: Lesions, uint8 ``(X, Y, Z)``: 1 in lesions, 0 elsewhere.
+        mask: Lesions, uint8 ``(X, Y, Z)``: the value of the class in lesions, 1 where there is only one, 0 elsewhere.
         lungs: Lungs, uint8 ``(X, Y, Z)``: 1 in the right and 2 in the left one, zeros where none were found or sought.
         affine: Voxel index to mm in RAS+, (4, 4).
         upright_image: The scan's own intensities ``(1, H, W, D)``, oriented PLS so that slices stand upright.
         intensity: What these are: ``"hu"``, ``"grey"`` or ``"unit"``.
-        probability: Probability map, float32 ``(X, Y, Z)`` in [0, 1], 0 outside the chest; ``None`` where the masks
-            were read from files.
+        probability: Probability map, float32 ``(X, Y, Z)`` in [0, 1], 0 outside the chest; of several classes
+            ``(C, X, Y, Z)``; ``None`` where the masks were read from files.
         warnings: What a user should know of this scan, one sentence each.
         removed_outside_chest_ml: Volume of what the network took for lesion outside the chest; ``None`` where no lungs
             were found, so that nothing was removed, and where the masks were read from files.
+        scheme: The lesion classes.
     """
 
     mask: NDArray[np.uint8]
@@ -55,6 +58,7 @@ class Segmentation:
     probability: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
     removed_outside_chest_ml: float | None = None
+    scheme: LabelScheme = BINARY
 
     @cached_property
     def statistics(self) -> LesionStatistics:
@@ -63,6 +67,14 @@ class Segmentation:
         return measure_lesions(
             self.upright_mask, self.affine, self.upright_lungs, image_hu, self.removed_outside_chest_ml
         )
+
+    @cached_property
+    def class_statistics(self) -> dict[str, ClassStatistics]:
+        """Volumes and fractions of each class by its column name; empty where there is only one class."""
+        if self.scheme.is_single:
+            return {}
+        values = {one.column: one.value for one in self.scheme}
+        return measure_classes(self.upright_mask, self.affine, values, self.upright_lungs)
 
     @cached_property
     def upright_mask(self) -> NDArray[np.uint8]:
@@ -86,7 +98,9 @@ class Segmentation:
         return reoriented(on_scan, SLICE_AXES)[0].numpy()
 
 
-def read_segmentation(scan: ScanSource, mask: str | Path, lungs: str | Path, intensity: str) -> Segmentation:
+def read_segmentation(
+    scan: ScanSource, mask: str | Path, lungs: str | Path, intensity: str, scheme: LabelScheme = BINARY
+) -> Segmentation:
     """Read a scan and its masks from files, without the probability map.
 
     Args:
@@ -94,6 +108,7 @@ def read_segmentation(scan: ScanSource, mask: str | Path, lungs: str | Path, int
         mask: File of the lesions.
         lungs: File of the lungs.
         intensity: What the intensities of the scan are: ``"hu"``, ``"grey"`` or ``"unit"``.
+        scheme: The lesion classes of the mask.
 
     Raises:
         InputError: One of the files cannot be read.
@@ -105,4 +120,5 @@ def read_segmentation(scan: ScanSource, mask: str | Path, lungs: str | Path, int
         affine=np.asarray(lesion_volume.affine),
         upright_image=reoriented(image, SLICE_AXES),
         intensity=intensity,
+        scheme=scheme,
     )

@@ -51,6 +51,7 @@ class Segmenter:
         device: Device of the network.
         settings: Values of the bundle's ``inference.json`` that decide the mask.
         acceptance: Problems of scans that are accepted: its ``accept`` and ``all_scans``.
+        scheme: The lesion classes.
 
     Raises:
         InputError: There is no such bundle, device or value, or the weights cannot be loaded.
@@ -76,7 +77,7 @@ class Segmenter:
             values["weights"] = str(weights)
         config = BundleConfig(folder, values)
         self.name, self.version = folder.name, config.version
-        self.settings, self.acceptance = config.settings(), config.acceptance()
+        self.settings, self.acceptance, self.scheme = config.settings(), config.acceptance(), config.label_scheme()
         self.weights = Path(config.build("weights"))
         self.device = torch.device(config.build("device"))
         self.network = config.build("network")
@@ -124,7 +125,8 @@ class Segmenter:
         removed_ml = mask.meta.get(REMOVED_ML)
         return Segmentation(
             mask=mask[0].numpy(),
-            probability=restored["probability"][0].numpy(),
+            probability=restored["probability"].numpy()[0 if self.scheme.is_single else slice(None)],
+            scheme=self.scheme,
             lungs=lungs[0].numpy(),
             affine=mask.affine.numpy(),
             upright_image=item["upright"],

@@ -131,8 +131,9 @@ def unfinished_scans(output_dir: str | Path, names: Iterable[str]) -> list[str]:
 def _write_table(found: RecordedScans, path: Path) -> Summary:
     """Write the table; return what is in it, without the files."""
     summary, models = Summary(), set()
+    columns = (*COLUMNS, *_class_columns(found))
     with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        table = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+        table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         table.writeheader()
         for one in found.read():
             if isinstance(one, Outcome):
@@ -148,11 +149,23 @@ def _write_table(found: RecordedScans, path: Path) -> Summary:
     return summary
 
 
+def _class_columns(found: RecordedScans) -> list[str]:
+    """Return the columns of the lesion classes of all scans, in the order in which they are met; mostly none.
+
+    Whether a folder has any shows in the first record; only then all records are read for them.
+    """
+    records = (one for one in found.read() if isinstance(one, ScanRecord))
+    first = next(records, None)
+    if first is None or not first.classes:
+        return []
+    return list(dict.fromkeys(column for one in (first, *records) for column in one.class_columns))
+
+
 def _table_row(record: ScanRecord) -> dict[str, Any]:
     facts = {"scan": record.scan, "status": DONE, "warnings": "; ".join(record.warnings)}
     source = one_line(record.made_by.scan.path)
     facts |= {"source": source, "bundle": record.made_by.model, "intensity": record.intensity}
-    return {**facts, **record.statistics.as_dict()}
+    return {**facts, **record.statistics.as_dict(), **record.class_columns}
 
 
 def _add_record(summary: Summary, record: ScanRecord) -> None:

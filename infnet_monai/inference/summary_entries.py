@@ -13,7 +13,8 @@ from infnet_monai.files import natural_key
 from infnet_monai.inference.outcomes import Outcome, Outcomes
 from infnet_monai.inference.record import ScanRecord
 from infnet_monai.inference.result_writers import RESULT_WRITERS, MaskWriter, ViewerSlicesWriter
-from infnet_monai.reporting.html_report import ScanReport
+from infnet_monai.label_scheme import LabelScheme
+from infnet_monai.reporting.html_report import ClassRow, ScanReport
 from infnet_monai.reporting.slice_sheet import read_slice_sheet
 
 __all__ = ["RecordedScans", "record_file"]
@@ -110,7 +111,18 @@ class RecordedScans:
             pictures=pictures if sheet else "",
             sheet=sheet,
             files=files,
+            classes=_class_rows(record),
         )
+
+
+def _class_rows(record: ScanRecord) -> list[ClassRow]:
+    """Return what the report says of each lesion class; nothing where there is only one."""
+    scheme = LabelScheme.from_names(record.made_by.settings.classes) if record.classes else ()
+    return [
+        ClassRow(one.name, one.colour, found.volume_ml, found.percent_of_lesion)
+        for one in scheme
+        if (found := record.classes.get(one.column)) is not None
+    ]
 
 
 def _names_of_records(output_dir: Path) -> Iterator[str]:

@@ -41,8 +41,8 @@ class ConsistencyLoss(_Loss):
         maps: ``"all"`` segmentation maps, as the labelled slices' loss has it, or the ``"last"`` one, the prediction.
 
     Shape:
-        - Input: sequence of logits ``(B, 1, H, W)``, the most refined map last; no edge map.
-        - Target: the teacher's probability ``(B, 1, H, W)`` in [0, 1].
+        - Input: sequence of logits ``(B, C, H, W)``, the most refined map last; no edge map.
+        - Target: the teacher's probability ``(B, C, H, W)`` in [0, 1].
         - Output: scalar in [0, inf).
 
     Raises:
@@ -71,8 +71,8 @@ class ConsistencyLoss(_Loss):
         """Compute the loss.
 
         Args:
-            maps: Logits of the segmentation maps, each ``(B, 1, H, W)``, the most refined one last.
-            probability: The teacher's probability ``(B, 1, H, W)``.
+            maps: Logits of the segmentation maps, each ``(B, C, H, W)``, the most refined one last.
+            probability: The teacher's probability ``(B, C, H, W)``.
 
         Returns:
             Scalar.

@@ -23,7 +23,8 @@ class InfNetLoss(_Loss):
 
         L = \text{BCE}(S_e, G_e) + L_{seg}(S_g, G_s) + \sum_{i=3}^{5} L_{seg}(S_i, G_s)
 
-    :math:`L_{seg}` is :class:`StructureLoss`, BCE the mean of the binary cross-entropy over all pixels.
+    :math:`L_{seg}` is :class:`StructureLoss`, its mean over the classes where there are several, BCE the mean of the
+    binary cross-entropy over all pixels.
 
     Source: Fan et al., Inf-Net (IEEE TMI 2020, arXiv 2004.14133), equation 4.
 
@@ -31,8 +32,9 @@ class InfNetLoss(_Loss):
         weighted_bce: Weight the cross-entropy of the segmentation maps, see :class:`StructureLoss`.
 
     Shape:
-        - Input: :class:`infnet_monai.networks.InfNetMaps`, the edge map last, each ``(B, 1, H, W)`` logits.
-        - Target: ``(B, 2, H, W)``, channel 0 the lesion mask, channel 1 its edge map, both in [0, 1].
+        - Input: :class:`infnet_monai.networks.InfNetMaps`, each ``(B, C, H, W)`` logits of the C classes, the edge map
+          ``(B, 1, H, W)`` last.
+        - Target: ``(B, C + 1, H, W)``, the masks of the classes, then the edge map of all of them, in [0, 1].
         - Output: scalar in [0, inf).
 
     Example:
@@ -51,20 +53,21 @@ class InfNetLoss(_Loss):
         """Compute the loss.
 
         Args:
-            maps: Logits of the segmentation maps, then of the edge map, each ``(B, 1, H, W)``.
-            target: Lesion mask and edge map ``(B, 2, H, W)``.
+            maps: Logits of the segmentation maps ``(B, C, H, W)``, then of the edge map ``(B, 1, H, W)``.
+            target: Masks and edge map ``(B, C + 1, H, W)``.
 
         Returns:
             Scalar.
 
         Raises:
-            ValueError: The target does not have the two channels mask and edge, or the input is a single map.
+            ValueError: The target has not one channel more than the maps, or the input is a single map.
         """
         if isinstance(maps, Tensor):
             raise ValueError("InfNetLoss expects the maps that InfNet returns in train mode, got one tensor")
-        if target.ndim != 4 or target.shape[1] != 2:
-            raise ValueError(f"target must be (B, 2, H, W), mask and edge, got {tuple(target.shape)}")
-        mask, edge = target.float().split(1, dim=1)
+        classes = maps[0].shape[1]
+        if target.ndim != 4 or target.shape[1] != classes + 1:
+            raise ValueError(f"target must be (B, {classes + 1}, H, W), masks and edge, got {tuple(target.shape)}")
+        mask, edge = target.float().split([classes, 1], dim=1)
         *segmentations, edge_logits = maps
         loss = functional.binary_cross_entropy_with_logits(edge_logits, edge)
         for logits in segmentations:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
+from infnet_monai.label_scheme import LabelScheme
 from infnet_monai.preparation.case_files import CaseFiles
 from infnet_monai.preparation.checks import CaseFacts, check_case
 from infnet_monai.preparation.groups import group_cases
@@ -87,6 +88,7 @@ def prepare_dataset(
     group_by: str | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
+    classes: LabelScheme | None = None,
 ) -> PreparedDataset:
     """Make a ``dataset.json``, split by case, once every file has been read and checked.
 
@@ -107,6 +109,7 @@ def prepare_dataset(
             :func:`infnet_monai.preparation.groups.group_cases`; None where each case stands alone.
         skip_bad: Leave out the cases that cannot be used instead of stopping.
         overwrite: Replace a ``dataset.json`` that says something else.
+        classes: Lesion classes to be distinguished, whose label values then count as lesion.
 
     Returns:
         What was written.
@@ -122,6 +125,8 @@ def prepare_dataset(
     found = find_cases(source, target)
     axes = axes or found.axes
     groups = group_cases(found.cases, group_by) if group_by else {}
+    if classes is not None:
+        lesion_labels = [value for one in classes for value in one.labels]
     lesions, others = (lesion_labels, None) if lesion_labels else (found.lesion_labels, tuple(found.label_names))
     sound, bad = _check_cases(found.cases, lesions, others, axes, intensity, codes)
     _refuse_unusable(source, sound, bad, skip_bad)
@@ -129,7 +134,9 @@ def prepare_dataset(
     sections = {section: [sound[name] for name in names] for section, names in split.items()}
     warnings = _sections_without_lesion(sections) + _doubts(sound)
     path = target / DATALIST_NAME
-    content = build_datalist(path, found, sections, lesion_labels=lesions, axes=axes, seed=seed, groups=groups)
+    content = build_datalist(
+        path, found, sections, lesion_labels=lesions, axes=axes, seed=seed, groups=groups, classes=classes
+    )
     write_datalist(path, content, overwrite)
     return PreparedDataset(path, found.title, sections, bad, warnings, groups)
 

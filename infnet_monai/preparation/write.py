@@ -10,6 +10,7 @@ from typing import Any
 from infnet_monai.data.slice_dataset import case_name
 from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write
+from infnet_monai.label_scheme import LabelScheme
 from infnet_monai.preparation.case_files import FoundCases
 from infnet_monai.preparation.checks import CaseFacts
 
@@ -23,6 +24,7 @@ def build_datalist(
     axes: str | None,
     seed: int,
     groups: Mapping[str, str] | None = None,
+    classes: LabelScheme | None = None,
 ) -> dict[str, Any]:
     """Content of a ``dataset.json``.
 
@@ -34,6 +36,7 @@ def build_datalist(
         axes: Where rows and columns of pictures run to, noted in every item unless None.
         seed: Seed of the split, noted for the reader.
         groups: Group of each case by name, noted in every item.
+        classes: Lesion classes to be distinguished.
 
     Returns:
         The content.
@@ -42,15 +45,18 @@ def build_datalist(
     cases = [facts for section in sections.values() for facts in section]
     values = sorted({value for facts in cases for value in facts.label_values} | {0})
     lesion = [value for value in values if value in lesion_labels]
+    names = dict(found.label_names) | {value: one.name for one in classes or () for value in one.labels}
     datalist: dict[str, Any] = {
         "name": root.name,
         "description": f"{found.title}, split by case",
         "modality": {"0": "CT"},
-        "labels": {str(value): _label_name(value, lesion, found.label_names) for value in values},
+        "labels": {str(value): _label_name(value, lesion, names) for value in values},
         "lesion_labels": lesion,
         "background_labels": [value for value in values if value and value not in lesion],
         "seed": seed,
     }
+    if classes is not None:
+        datalist["classes"] = classes.as_dict()
     named = any(facts.files.name != case_name(facts.files.image) for facts in cases)
     for section, members in sections.items():
         if members:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
+from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.transforms.window import lung_window
 
 __all__ = ["SlicePicture", "choose_slices", "draw_contact_sheet"]
@@ -23,6 +24,11 @@ GAP_MM = 5.0  # thin slices next to each other look the same
 TILE_INCHES = 2.8
 CAPTION_INCHES = 0.25
 OUTLINES = {"reference": "#3ddc4b", "prediction": "#ff3b30"}
+SOLID = "solid"
+STYLES: dict[str, Any] = {
+    "reference": "dashed",
+    "prediction": SOLID,
+}  # of several classes, whose colours tell them apart
 T = TypeVar("T")
 
 
@@ -34,7 +40,8 @@ class SlicePicture:
         image: Axial slice ``(H, W)`` in HU or already in [0, 1], rows towards the back, columns towards the patient's
             left.
         reference: Lesion mask of the reference ``(H, W)``, outlined in green.
-        prediction: Lesion mask of the prediction ``(H, W)``, outlined in red.
+        prediction: Lesions of the prediction ``(H, W)``, outlined in red, or in the colours of their classes where
+            there are several; the reference is then outlined in the same colours, dashed.
         caption: Text above the slice, e.g. case, slice and Dice.
         spacing_mm: Pixel size in mm along rows and columns of the array, for the right proportions.
     """
@@ -84,7 +91,12 @@ def _most_lesion(lesion_pixels: NDArray, gap: float) -> list[int]:
 
 
 def draw_contact_sheet(
-    slices: Sequence[SlicePicture], path: str | Path, columns: int = 4, title: str = "", dpi: int = 110
+    slices: Sequence[SlicePicture],
+    path: str | Path,
+    columns: int = 4,
+    title: str = "",
+    dpi: int = 110,
+    scheme: LabelScheme = BINARY,
 ) -> Path:
     """Draw slices into one PNG, HU in the lung window.
 
@@ -94,6 +106,7 @@ def draw_contact_sheet(
         columns: Number of tiles in a row.
         title: Text above all tiles.
         dpi: Pixels an inch; a tile is 2.8 inches wide.
+        scheme: The lesion classes of reference and prediction.
 
     Returns:
         The path.
@@ -106,49 +119,65 @@ def draw_contact_sheet(
     columns = min(columns, len(slices))
     rows = -(-len(slices) // columns)
     tile_height = TILE_INCHES * max(_height_over_width(tile) for tile in slices) + CAPTION_INCHES
-    header = 0.4 + 0.3 * bool(title)
+    header = 0.4 + 0.3 * bool(title) + 0.2 * (not scheme.is_single)
     size = (columns * TILE_INCHES, rows * tile_height + header)
     figure = Figure(figsize=size, dpi=dpi, facecolor="black")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, tile in zip(grid.flat, slices, strict=False):
-        _draw_tile(axes, tile)
+        _draw_tile(axes, tile, scheme)
     for axes in grid.flat:
         axes.set_axis_off()
     top = 1 - header / size[1]
     figure.subplots_adjust(0.005, 0.005, 0.995, top - 0.2 / size[1], wspace=0.02, hspace=CAPTION_INCHES / tile_height)
-    _draw_header(figure, slices, title)
+    _draw_header(figure, slices, title, scheme)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure).print_png(str(path))
     return path
 
 
-def _draw_tile(axes: Axes, tile: SlicePicture) -> None:
+def _draw_tile(axes: Axes, tile: SlicePicture, scheme: LabelScheme) -> None:
     aspect = tile.spacing_mm[0] / tile.spacing_mm[1]
     axes.imshow(_to_unit_range(tile.image), cmap="gray", vmin=0, vmax=1, aspect=aspect)
     for name, colour in OUTLINES.items():
-        mask = getattr(tile, name)
-        if mask is not None and np.any(mask):
-            # Padding closes the outline of a lesion that reaches the picture's border.
-            outline = np.pad(np.asarray(mask) > 0, 1).astype(float)
-            height, width = outline.shape
-            extent = np.arange(-1, width - 1), np.arange(-1, height - 1)
-            axes.contour(*extent, outline, levels=[0.5], colors=[colour], linewidths=0.9)
+        labels = getattr(tile, name)
+        if labels is None:
+            continue
+        if scheme.is_single:
+            _draw_outline(axes, np.asarray(labels) > 0, colour, SOLID)
+        else:
+            for one in scheme:
+                _draw_outline(axes, np.asarray(labels) == one.value, one.colour, STYLES[name])
     axes.set_title(tile.caption, color="white", fontsize=8, pad=3)
 
 
-def _draw_header(figure: Figure, slices: Sequence[SlicePicture], title: str) -> None:
+def _draw_outline(axes: Axes, mask: NDArray[np.bool_], colour: str, style: str) -> None:
+    if mask.any():
+        # Padding closes the outline of a lesion that reaches the picture's border.
+        outline = np.pad(mask, 1).astype(float)
+        height, width = outline.shape
+        extent = np.arange(-1, width - 1), np.arange(-1, height - 1)
+        axes.contour(*extent, outline, levels=[0.5], colors=[colour], linewidths=0.9, linestyles=style)
+
+
+def _draw_header(figure: Figure, slices: Sequence[SlicePicture], title: str, scheme: LabelScheme) -> None:
     if title:
         figure.suptitle(title, color="white", fontsize=11, y=1 - 0.08 / figure.get_figheight(), va="top")
     shown = [name for name in OUTLINES if any(getattr(tile, name) is not None for tile in slices)]
     if shown:
         lines = [Line2D([], [], color=OUTLINES[name], label=name) for name in shown]
+        if not scheme.is_single:
+            lines = [
+                Line2D([], [], color=one.colour, linestyle=STYLES[name], label=f"{one.name}, {name}")
+                for name in shown
+                for one in scheme
+            ]
         offset = 0.05 + 0.28 * bool(title)
         figure.legend(
             handles=lines,
             loc="upper center",
             bbox_to_anchor=(0.5, 1 - offset / figure.get_figheight()),
-            ncols=len(lines),
+            ncols=len(lines) if scheme.is_single else len(scheme),
             frameon=False,
             labelcolor="white",
             fontsize=8,

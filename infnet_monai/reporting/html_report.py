@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from infnet_monai.files import atomic_write
 from infnet_monai.reporting.slice_sheet import SliceSheet
 
-__all__ = ["SCANS_ON_PAGE", "ScanReport", "ScanRow", "report_pages", "write_html_report"]
+__all__ = ["SCANS_ON_PAGE", "ClassRow", "ScanReport", "ScanRow", "report_pages", "write_html_report"]
 
 Value = float | int | bool | None
 Statistics = Mapping[str, Value]
@@ -63,6 +63,23 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
+class ClassRow:
+    """What the report says about one lesion class of a scan.
+
+    Attributes:
+        name: Name of the class.
+        colour: Colour of its outline, ``#rrggbb``.
+        volume_ml: Its volume.
+        percent_of_lesion: Its fraction of all lesions in %; ``None`` without lesion.
+    """
+
+    name: str
+    colour: str
+    volume_ml: float
+    percent_of_lesion: float | None
+
+
+@dataclass(frozen=True)
 class ScanReport:
     """What the report says about one scan.
 
@@ -76,6 +93,7 @@ class ScanReport:
         sheet: What is in that file.
         files: Paths of the results, relative to the first page, linked from it.
         warnings: What a user should know of it, one sentence each.
+        classes: Its lesion classes where there are several.
     """
 
     name: str
@@ -86,6 +104,7 @@ class ScanReport:
     sheet: SliceSheet | None = None
     files: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    classes: Sequence[ClassRow] = ()
 
     def row(self) -> ScanRow:
         """Return what the table of all scans shows."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 from scipy import ndimage
+
+from infnet_monai.label_scheme import BINARY, LabelScheme
 
 __all__ = ["ViewerSlice", "render_slices"]
 
-LESION_COLOUR = (255, 59, 48)
-LUNG_COLOUR = (64, 156, 255)
+LUNG_COLOUR = "#409cff"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,28 +40,36 @@ def render_slices(
     max_slices: int = 48,
     size_px: int = 256,
     window: Callable[[NDArray], NDArray] | None = None,
+    scheme: LabelScheme = BINARY,
 ) -> list[ViewerSlice]:
-    """Draw the slices of a scan that show lung, lesions outlined in red and lungs in blue.
+    """Draw the slices of a scan that show lung, lesions outlined in the colours of their classes and lungs in blue.
 
     Args:
         image: Windowed intensities in [0, 1], ``(H, W, D)``, oriented PLS so that slices stand upright.
-        lesions: Lesion mask ``(H, W, D)``.
+        lesions: Lesion classes ``(H, W, D)``, 0 where there is none.
         lungs: Lung mask or labels ``(H, W, D)``; without lungs, all slices are drawn from.
         spacing_mm: Pixel size in mm along rows and columns of the array, for the right proportions.
         max_slices: Number of slices at most; of more, evenly spaced ones and the one with most lesion are drawn.
         size_px: Longer side of the pictures in pixels.
         window: Makes windowed intensities of a slice of ``image``, where they are not windowed yet.
+        scheme: The classes; with a single one, all lesions are outlined alike.
 
     Returns:
         The slices, from the feet upwards.
     """
-    image, is_lesion = np.asarray(image), np.asarray(lesions) != 0
+    image, labels = np.asarray(image), np.asarray(lesions)
+    is_lesion = labels != 0
     is_lung = np.zeros_like(is_lesion) if lungs is None else np.asarray(lungs) != 0
     lesion_pixels = is_lesion.sum(axis=(0, 1))
     shape = _picture_shape(image.shape, spacing_mm, size_px)
     windowed = window or (lambda pixels: pixels)
+
+    def outlines(k: int) -> list[tuple[NDArray[np.bool_], str]]:
+        found = [(labels[..., k] == one.value, one.colour) for one in scheme]
+        return [(is_lung[..., k], LUNG_COLOUR), *(found if len(found) > 1 else [(is_lesion[..., k], found[0][1])])]
+
     return [
-        ViewerSlice(k, _draw(windowed(image[..., k]), is_lesion[..., k], is_lung[..., k], shape), int(lesion_pixels[k]))
+        ViewerSlice(k, _draw(windowed(image[..., k]), outlines(k), shape), int(lesion_pixels[k]))
         for k in _choose_slices(lesion_pixels, is_lung.any(axis=(0, 1)), max_slices)
     ]
 
@@ -85,12 +94,12 @@ def _picture_shape(shape: tuple[int, ...], spacing_mm: tuple[float, float], size
 
 
 def _draw(
-    image: NDArray, is_lesion: NDArray[np.bool_], is_lung: NDArray[np.bool_], shape: tuple[int, int]
+    image: NDArray, outlines: Sequence[tuple[NDArray[np.bool_], str]], shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
     grey = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).resize(shape, Image.Resampling.BILINEAR)
     pixels = np.array(grey.convert("RGB"))
-    for mask, colour in ((is_lung, LUNG_COLOUR), (is_lesion, LESION_COLOUR)):
-        pixels[_outline(mask, shape)] = colour
+    for mask, colour in outlines:
+        pixels[_outline(mask, shape)] = ImageColor.getrgb(colour)
     return pixels
 
 

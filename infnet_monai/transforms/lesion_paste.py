@@ -71,10 +71,10 @@ class LesionPaste(Randomizable):
 
         Args:
             images: Slices to paste into, ``(B, C, H, W)``.
-            probability: The teacher's probability of lesion in them, ``(B, 1, H, W)``.
+            probability: The teacher's probability of the K classes in them, ``(B, K, H, W)``.
             lungs: Their pixels that lesions may be pasted into, bool ``(B, 1, H, W)``.
             donors: Labelled slices of the same intensities, ``(N, C, H, W)``.
-            masks: Their lesions, ``(N, 1, H, W)``, 0 or 1.
+            masks: Their lesions, ``(N, K, H, W)``, 0 or 1.
 
         Returns:
             Images and probability with the lesions, as new tensors.
@@ -87,8 +87,9 @@ class LesionPaste(Randomizable):
         lesion_images, pasted = self._moved(donors[chosen], masks[chosen].to(donors.dtype))
         images, probability = images.clone(), probability.clone()
         pasted = pasted & lungs[rows]
-        images[rows] = torch.where(pasted, lesion_images, images[rows])
-        probability[rows] = probability[rows].masked_fill(pasted, 1.0)
+        lesion = pasted.any(dim=1, keepdim=True)
+        images[rows] = torch.where(lesion, lesion_images, images[rows])
+        probability[rows] = torch.where(lesion, pasted.to(probability.dtype), probability[rows])
         return images, probability
 
     def _moved(self, donors: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:

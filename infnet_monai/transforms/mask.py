@@ -14,11 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from infnet_monai.errors import InputError
+from infnet_monai.label_scheme import BINARY, LabelScheme
 
 __all__ = ["CheckSameGridd", "EdgeMapd", "LesionMaskd", "edge_map"]
 
 AFFINE_TOLERANCE_MM = 1e-2
-DEFAULT_LESION_LABELS = (1, 2, 255)
+DEFAULT_LESION_LABELS = BINARY.classes[0].labels
 
 
 def edge_map(mask: Tensor) -> Tensor:
@@ -45,10 +46,10 @@ def edge_map(mask: Tensor) -> Tensor:
 
 
 class EdgeMapd(MapTransform):
-    """Add the edge map of each mask slice, unless the item brings one from file.
+    """Add the edge map of each mask slice, of all its classes together, unless the item brings one from file.
 
     Args:
-        keys: Key of the mask ``(1, H, W)``.
+        keys: Key of the mask ``(C, H, W)``.
         edge_key: Key of the edge map; kept where it is there already.
     """
 
@@ -61,12 +62,12 @@ class EdgeMapd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             if self.edge_key not in item:
-                item[self.edge_key] = edge_map(item[key])
+                item[self.edge_key] = edge_map(item[key].amax(dim=0, keepdim=True))
         return item
 
 
 class LesionMaskd(MapTransform):
-    """Turn label values into a binary lesion mask; 0 is always background.
+    """Turn label values into binary lesion masks, one for each class; 0 is always background.
 
     Values given here win over an item's own ``lesion_labels`` and ``background_labels`` (those of its data set, from
     ``dataset.json``), which win over the defaults. Where only the lesion labels are given, what the data set calls
@@ -78,11 +79,15 @@ class LesionMaskd(MapTransform):
             pictures of masks hold.
         background_labels: Value or values beside 0 that are legal but no lesion. By default the item's own, or none.
         allow_missing_keys: Whether items may lack a key.
+        scheme: Classes to be distinguished; with a single one the values above decide what is lesion.
 
     Example:
         >>> item = {"label": torch.tensor([[0, 1, 2]]), "lesion_labels": [1, 2]}
         >>> LesionMaskd("label", lesion_labels=2)(item)["label"].tolist()
         [[0, 0, 1]]
+        >>> classes = LabelScheme.from_names({"ground glass": 1, "consolidation": 2})
+        >>> LesionMaskd("label", scheme=classes)(item)["label"].tolist()
+        [[0, 1, 0], [0, 0, 1]]
     """
 
     def __init__(
@@ -91,19 +96,22 @@ class LesionMaskd(MapTransform):
         lesion_labels: int | Sequence[int] | None = None,
         background_labels: int | Sequence[int] | None = None,
         allow_missing_keys: bool = False,
+        scheme: LabelScheme = BINARY,
     ):
         super().__init__(keys, allow_missing_keys)
+        self.scheme = scheme
         self.lesion_labels = None if lesion_labels is None else ensure_tuple(lesion_labels)
         self.background_labels = None if background_labels is None else ensure_tuple(background_labels)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Replace each label by a uint8 mask of 0 and 1.
+        """Replace each label ``(1, ...)`` by uint8 masks ``(C, ...)`` of 0 and 1.
 
         Raises:
             InputError: A label holds a value that is neither lesion nor background; the message names the file.
         """
         item = dict(data)
         lesion, background = self._values(item)
+        classes = [lesion] if self.scheme.is_single else [one.labels for one in self.scheme]
         for key in self.key_iterator(item):
             label = item[key]
             unknown = set(np.unique(np.asarray(label)).tolist()) - {*lesion, *background}
@@ -113,13 +121,16 @@ class LesionMaskd(MapTransform):
                     f"{source}: label values {_numbers(unknown)} are unknown; lesion is {_numbers(lesion)}, "
                     f"background {_numbers(background)}. Correct the mask or name them in lesion_labels."
                 )
-            item[key] = torch.isin(label, torch.tensor(lesion, dtype=label.dtype)).to(torch.uint8)
+            masks = [torch.isin(label, torch.tensor(values, dtype=label.dtype)).to(torch.uint8) for values in classes]
+            item[key] = masks[0] if len(masks) == 1 else torch.cat(masks)
         return item
 
     def _values(self, item: Mapping[Hashable, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Lesion and background values for an item."""
         own_lesion, own_background = item.get("lesion_labels", ()), item.get("background_labels", ())
         lesion = self.lesion_labels or tuple(own_lesion) or DEFAULT_LESION_LABELS
+        if not self.scheme.is_single:
+            lesion = tuple(value for one in self.scheme for value in one.labels)
         background = (*own_background, *own_lesion) if self.background_labels is None else self.background_labels
         return lesion, (0, *(value for value in background if value not in lesion))
 

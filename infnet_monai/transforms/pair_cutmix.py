@@ -48,7 +48,7 @@ class PairCutMix(Randomizable):
 
         Args:
             images: Slices ``(B, C, H, W)``; a single one stays as it is.
-            probability: Probability maps of the same slices, ``(B, 1, H, W)``.
+            probability: Probability maps of the same slices, ``(B, C, H, W)``.
 
         Returns:
             Both with the same boxes exchanged, as new tensors.

@@ -8,6 +8,7 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 
 from infnet_monai.errors import InputError
 from infnet_monai.inference.dicom_seg import write_dicom_seg
+from infnet_monai.label_scheme import LabelScheme
 from infnet_monai.scans.dicom_series import find_series
 from infnet_monai.scans.load import load_scan
 from infnet_monai.scans.source import ScanSource
@@ -225,3 +226,20 @@ def test_a_real_anonymised_series(test_data, tmp_path, caplog):
 
     np.testing.assert_array_equal(read_back(path, mask.shape, np.asarray(scan.affine)), mask)
     assert "no SeriesInstanceUID, StudyInstanceUID" in caplog.text
+
+
+def test_each_class_is_a_segment_with_its_name_and_code(tmp_path):
+    write_series(tmp_path / "ct", rows=5, columns=6, slices=4)
+    scan = load_scan(tmp_path / "ct")
+    labels = np.zeros(scan.shape[1:], dtype=np.uint8)
+    labels[1, 1:3, 1], labels[3, 2, 2] = 1, 2
+    scheme = LabelScheme.from_names({"ground glass": 1, "consolidation": 2})
+
+    path = write_dicom_seg(labels, scan.affine, find_series(tmp_path / "ct"), tmp_path / "seg.dcm", scheme=scheme)
+
+    segmentation = highdicom.seg.segread(path)
+    described = [segmentation.get_segment_description(number) for number in (1, 2)]
+    assert [one.segment_label for one in described] == ["Ground glass", "Consolidation"]
+    assert [one.segmented_property_type.value for one in described] == ["RID28531", "RID43255"]
+    volume = segmentation.get_volume(combine_segments=True)
+    assert [(volume.array == value).sum() for value in (1, 2)] == [2, 1]

@@ -26,5 +26,17 @@ def test_switch_reaches_the_structure_loss():
 def test_wrong_inputs_are_refused():
     with pytest.raises(ValueError, match="train mode"):
         InfNetLoss()(torch.zeros(1, 1, 8, 8), torch.zeros(1, 2, 8, 8))
-    with pytest.raises(ValueError, match="mask and edge"):
+    with pytest.raises(ValueError, match="masks and edge"):
         InfNetLoss()([torch.zeros(1, 1, 8, 8)] * 5, torch.zeros(1, 1, 8, 8))
+
+
+def test_loss_of_two_classes_is_the_mean_over_them_and_one_edge_loss():
+    generator = torch.Generator().manual_seed(0)
+    target = (torch.rand(2, 3, 40, 40, generator=generator) > 0.5).float()
+    maps = [torch.randn(2, 2, 40, 40, generator=generator) for _ in range(4)]
+    edge = torch.randn(2, 1, 40, 40, generator=generator)
+
+    both = InfNetLoss()([*maps, edge], target)
+
+    single = [InfNetLoss()([*(m[:, [c]] for m in maps), edge], target[:, [c, 2]]) for c in (0, 1)]
+    torch.testing.assert_close(both, sum(single) / 2)
