@@ -37,7 +37,7 @@ def test_a_folder_without_the_configuration_is_refused(planted):
 
 def test_unknown_names_are_answered_with_the_known_ones():
     assert "infnet_vgg16" in list_bundles()
-    with pytest.raises(InputError, match="infnet_efficientnet_lite0, infnet_iresnet50"):
+    with pytest.raises(InputError, match="infnet_efficientnet_lite0, infnet_ggo_consolidation, infnet_iresnet50"):
         find_bundle("alexnet")
 
 

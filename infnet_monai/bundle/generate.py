@@ -64,7 +64,12 @@ BUNDLES = (
     BundleEntry("resnext50", "ResNeXt-50 32x4d"),
     BundleEntry("vgg16", "VGG-16"),
     BundleEntry("efficientnet_lite0", "EfficientNet-Lite0"),
-    BundleEntry("efficientnet_lite0", "EfficientNet-Lite0", task="ggo_consolidation", class_names=("ground glass", "consolidation")),
+    BundleEntry(
+        "efficientnet_lite0",
+        "EfficientNet-Lite0",
+        task="ggo_consolidation",
+        class_names=("ground glass", "consolidation"),
+    ),
 )
 
 

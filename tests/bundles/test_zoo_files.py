@@ -11,6 +11,7 @@ from monai.bundle import ConfigParser
 
 from infnet_monai import __version__
 from infnet_monai.bundle.generate import BUNDLES
+from infnet_monai.label_scheme import LabelScheme
 
 BUNDLES_DIR = Path(__file__).parents[2] / "bundles"
 HEADINGS = (
@@ -47,14 +48,17 @@ def metadata(bundle):
 def test_the_network_takes_and_gives_what_the_metadata_say(bundle, metadata):
     parser = ConfigParser()
     parser.read_config(str(bundle / "configs" / "inference.json"))
-    network = parser.get_parsed_content("network_def").eval()
     given, taken = (metadata["network_data_format"][key] for key in ("inputs", "outputs"))
+    values = {name: int(value) for value, name in taken["pred"]["channel_def"].items() if int(value)}
+    parser["label_scheme"] = LabelScheme.from_names(values)  # those beside the weights, once the bundle is trained
+    network = parser.get_parsed_content("network_def").eval()
     image = torch.zeros(1, given["image"]["num_channels"], *given["image"]["spatial_shape"])
     with torch.no_grad():
         pred = network(image)
     assert pred.shape == (1, taken["pred"]["num_channels"], *taken["pred"]["spatial_shape"])
     assert len(given["image"]["channel_def"]) == given["image"]["num_channels"]
-    assert len(taken["pred"]["channel_def"]) == taken["pred"]["num_channels"]
+    # The values of masks, from which MONAI Label takes the classes: the background has no channel of its own.
+    assert list(taken["pred"]["channel_def"]) == [str(value) for value in range(taken["pred"]["num_channels"] + 1)]
 
 
 def test_versions_are_those_of_the_package_and_of_what_is_installed_by_name(metadata):
