@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "infnet_monai"
 # From the bottom to the top; a room imports from its own layer and from those below.
 LAYERS = (
-    {"errors", "files", "stage", "run_record", "bundle_folder"},
+    {"lazy_exports", "errors", "files", "stage", "run_record", "bundle_folder"},
     {"networks", "losses", "metrics", "scans"},
     {"transforms"},
     {"lungs"},

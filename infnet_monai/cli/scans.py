@@ -7,11 +7,6 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.files import atomic_write
-from infnet_monai.scans.acceptance import Acceptance
-from infnet_monai.scans.find import find_scans
-from infnet_monai.scans.listing import scan_table, scan_text
-
 __all__ = ["scans"]
 
 
@@ -30,6 +25,11 @@ def scans(
     ] = False,
 ) -> None:
     """List the scans in folders: which would be segmented, skipped or refused, and why."""
+    from infnet_monai.files import atomic_write
+    from infnet_monai.scans.acceptance import Acceptance
+    from infnet_monai.scans.find import find_scans
+    from infnet_monai.scans.listing import scan_table, scan_text
+
     accepted = Acceptance(accept, all_scans)  # type: ignore[arg-type]  # one text with commas is read, too
     found = [source.accepting(accepted.codes, accepted.all_scans) for source in find_scans(inputs)]
     print(scan_text(found))

@@ -9,8 +9,6 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.inference.summary import summarise as summarise_results
-
 __all__ = ["summarise"]
 
 
@@ -22,6 +20,8 @@ def summarise(
     ] = False,
 ) -> None:
     """Write table, report and run record of all results in a folder, also while others segment."""
+    from infnet_monai.inference.summary import summarise as summarise_results
+
     logging.basicConfig(format="%(levelname)s: %(message)s")
     summary = summarise_results(output, report=report, warnings_first=warnings_first)
     counts = Counter(summary.states.values())

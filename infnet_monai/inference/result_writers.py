@@ -1,7 +1,8 @@
 """The files that a segmented scan can get, one class each; :data:`RESULT_WRITERS` lists them.
 
 To add a file, write a class and add it to the list. With an ``option`` it becomes an option of ``infnet segment`` and a
-name for :class:`infnet_monai.inference.BatchOptions`; without one it is written for every scan.
+name for :class:`infnet_monai.inference.BatchOptions`; without one it is written for every scan. What writes a file is
+imported when it does: the help of the command, and a summary of records, need no more than this list.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from infnet_monai.errors import InputError
-from infnet_monai.inference.dicom_seg import check_highdicom, write_dicom_seg
-from infnet_monai.inference.record import MadeBy
-from infnet_monai.inference.scan_pictures import draw_scan_sheet, write_viewer_slices
-from infnet_monai.inference.segmentation import Segmentation
-from infnet_monai.inference.volume_writer import write_volume
-from infnet_monai.scans.source import ScanSource
+
+if TYPE_CHECKING:
+    from infnet_monai.inference.record import MadeBy
+    from infnet_monai.inference.segmentation import Segmentation
+    from infnet_monai.scans.source import ScanSource
 
 __all__ = [
     "REPORT",
@@ -78,6 +78,8 @@ class MaskWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.volume_writer import write_volume
+
         write_volume(result.mask, result.affine, path)
 
 
@@ -89,6 +91,8 @@ class LungsWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.volume_writer import write_volume
+
         write_volume(result.lungs, result.affine, path)
 
 
@@ -102,6 +106,8 @@ class ProbabilityWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.volume_writer import write_volume
+
         if result.probability is None:
             raise InputError("the masks were read from files, which hold no probabilities; segment the scan again")
         write_volume(result.probability, result.affine, path)
@@ -117,10 +123,14 @@ class DicomSegWriter(ResultWriter):
 
     def check(self) -> None:
         """Raise an InputError where highdicom is not installed."""
+        from infnet_monai.inference.dicom_seg import check_highdicom
+
         check_highdicom()
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.dicom_seg import write_dicom_seg
+
         if not scan.is_dicom:
             raise InputError("the scan is not a DICOM series")
         write_dicom_seg(result.mask, result.affine, scan, path, made_by.bundle, made_by.version)
@@ -137,6 +147,8 @@ class ContactSheetWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.scan_pictures import draw_scan_sheet
+
         draw_scan_sheet(result, path, scan.name)
 
 
@@ -151,6 +163,8 @@ class ViewerSlicesWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.scan_pictures import write_viewer_slices
+
         write_viewer_slices(result, path)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from scipy import ndimage
 
 __all__ = ["ViewerSlice", "render_slices"]
 
@@ -95,5 +94,7 @@ def _draw(
 
 
 def _outline(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    from scipy import ndimage  # only for drawing
+
     resized = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(shape, Image.Resampling.NEAREST)) > 0
     return resized & ~ndimage.binary_erosion(resized)
