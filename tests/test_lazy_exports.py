@@ -7,7 +7,7 @@ import pytest
 
 from infnet_monai.lazy_exports import import_at_first_use
 
-PACKAGES = [f"infnet_monai.{name}" for name in ("inference", "lungs", "networks", "scans", "transforms")]
+PACKAGES = [f"infnet_monai.{name}" for name in ("inference", "lungs", "networks", "scans", "training", "transforms")]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -31,6 +31,8 @@ class ManyValues(TyperCommand):
         for word in args:
             if word.startswith("--") or word in options:
                 current = word.partition("=")[0]
+                if normalise := ctx.token_normalize_func:  # --dataset_dir is declared as --dataset-dir
+                    current = f"--{normalise(current[2:])}" if current.startswith("--") else current
             elif current in repeatable and spread[-1] != current:
                 spread.append(current)
             spread.append(word)

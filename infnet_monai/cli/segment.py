@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE, find_bundle
+from infnet_monai.cli.command import print_json
 from infnet_monai.errors import InputError
 from infnet_monai.inference.parts import parse_part
 from infnet_monai.inference.result_writers import optional_outputs
@@ -77,6 +78,7 @@ def segment(
     ] = False,
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of the scans as one JSON object.")] = False,
     **outputs: bool,
 ) -> None:
     """Segment lung infection in scans: masks, statistics, pictures."""
@@ -101,7 +103,10 @@ def segment(
             f"none of {len(result.skipped)} scans is taken for a chest CT ({name}: {reason}); "
             "--all segments them all the same"
         )
-    _print_result(result, output)
+    if as_json:
+        _print_result_as_json(result)
+    else:
+        _print_result(result, output)
     if result.failures:
         raise typer.Exit(1)
 
@@ -114,6 +119,15 @@ def _found_scans(inputs: Sequence[Path], manifest: Path | None, output: Path) ->
     if not inputs and not manifest:
         raise InputError("no scans are given; name files or folders, or a --manifest")
     return [*(read_manifest(manifest) if manifest else ()), *(find_scans(inputs, exclude=output) if inputs else ())]
+
+
+def _print_result_as_json(result: BatchResult) -> None:
+    scans = {
+        name: {"status": record.status, "warnings": record.warnings, "statistics": record.statistics.as_dict()}
+        for name, record in result.records.items()
+    }
+    others = {name: getattr(result, name) for name in ("kept", "skipped", "failures", "files")}
+    print_json({"scans": scans, **others})
 
 
 def _print_result(result: BatchResult, output: Path) -> None:

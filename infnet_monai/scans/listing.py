@@ -14,7 +14,7 @@ from infnet_monai.scans.source import ScanSource
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["scan_table", "scan_text"]
+__all__ = ["scan_rows", "scan_table", "scan_text"]
 
 USABLE, SKIPPED, REFUSED = "segmented", "skipped", "refused"
 COLUMNS = ["name", "path", "kind", "series_number", "description", "modality", "size", "spacing"]
@@ -38,7 +38,16 @@ def scan_table(sources: Sequence[ScanSource]) -> pd.DataFrame:
     """
     import pandas as pd  # the text needs none of it
 
-    return pd.DataFrame([_row(source) for source in sources], columns=COLUMNS)
+    return pd.DataFrame(scan_rows(sources), columns=COLUMNS)
+
+
+def scan_rows(sources: Sequence[ScanSource]) -> list[dict[str, str]]:
+    """Return the rows of :func:`scan_table`, each as texts by the names of the columns.
+
+    Args:
+        sources: The scans, with what is accepted turned into warnings.
+    """
+    return [_row(source) for source in sources]
 
 
 def scan_text(sources: Sequence[ScanSource]) -> str:
@@ -50,7 +59,7 @@ def scan_text(sources: Sequence[ScanSource]) -> str:
     Returns:
         Text of about 100 columns; long names lose their beginning, which the table keeps.
     """
-    rows = [_row(source) for source in sources]
+    rows = scan_rows(sources)
     cells = [HEADINGS, *(tuple(row[column] for column in TEXT_COLUMNS) for row in rows)]
     cells = [(_shortened(name), *others) for name, *others in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -69,7 +78,7 @@ def _state(source: ScanSource) -> str:
     return REFUSED if source.refusal else USABLE
 
 
-def _row(source: ScanSource) -> dict[str, Any]:
+def _row(source: ScanSource) -> dict[str, str]:
     header, state = source.header, _state(source)
     return {
         "name": one_line(source.name),
