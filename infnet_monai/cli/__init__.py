@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand
 
+from infnet_monai import __version__
 from infnet_monai.cli.benchmark import HELP as BENCHMARK_HELP
 from infnet_monai.cli.benchmark import benchmark
-from infnet_monai.cli.command import OPTION_STYLE, Command, Commands, ManyValuesCommand
+from infnet_monai.cli.command import OPTION_STYLE, Command, Commands, ManyValuesCommand, print_json
 from infnet_monai.cli.compare import compare
 from infnet_monai.cli.convert_weights import convert_weights
 from infnet_monai.cli.evaluate import evaluate
@@ -21,7 +23,6 @@ from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
 from infnet_monai.cli.summarise import summarise
 from infnet_monai.cli.train import train
-from infnet_monai.cli.version import version
 
 __all__ = ["app"]
 
@@ -41,6 +42,20 @@ def _add(
     settings = {**OPTION_STYLE, "allow_extra_args": True, "ignore_unknown_options": True} if passes_on else OPTION_STYLE
     epilog = f"Example: infnet {example}"
     app.command(cls=cls, rich_help_panel=panel, epilog=epilog, context_settings=settings)(function)
+
+
+def version(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it with the versions of Python and packages as one JSON object.")
+    ] = False,
+) -> None:
+    """Print the version."""
+    if as_json:
+        from infnet_monai.run_record import package_versions
+
+        print_json(package_versions())
+    else:
+        print(__version__)
 
 
 _add(segment, SEGMENT, "segment SCANS -o OUT")

@@ -82,12 +82,13 @@ def resumable(*failures: type[Exception]) -> Iterator[None]:
     Args:
         *failures: What may be raised besides an InputError or OSError; its message says all.
     """
+    reported: tuple[type[Exception], ...] = (OSError, *failures)
     try:
         yield
     except KeyboardInterrupt as error:
         typer.echo("Interrupted. Run the same command again to resume.", err=True)
         raise typer.Exit(INTERRUPTED) from error
-    except (OSError, *failures) as error:
+    except reported as error:
         raise InputError(str(error)) from error
 
 

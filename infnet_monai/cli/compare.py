@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infnet_monai.cli.command import resumable, say_what_is_done
+from infnet_monai.comparison.baseline_networks import BASELINES
 
 __all__ = ["compare"]
 
@@ -18,9 +19,7 @@ def compare(
     bundles: Annotated[
         list[str] | None, typer.Option(help="Names, or paths of folders (default: all bundles).")
     ] = None,
-    baselines: Annotated[
-        list[str] | None, typer.Option(help="MONAI networks beside them; see the names above.")
-    ] = None,
+    baselines: Annotated[list[str] | None, typer.Option(help=f"Networks of MONAI: {', '.join(BASELINES)}.")] = None,
     seeds: Annotated[list[int] | None, typer.Option(help="Each is a run of its own (default: 0).")] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validate over training and validation items.")] = None,
     extra_training: Annotated[

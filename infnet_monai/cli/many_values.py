@@ -30,9 +30,10 @@ class ManyValues(TyperCommand):
         current = ""
         for word in args:
             if word.startswith("--") or word in options:
-                current = word.partition("=")[0]
-                if normalise := ctx.token_normalize_func:  # --dataset_dir is declared as --dataset-dir
-                    current = f"--{normalise(current[2:])}" if current.startswith("--") else current
+                name, sign, value = word.partition("=")
+                if name.startswith("--") and ctx.token_normalize_func:  # --dataset_dir is declared as --dataset-dir
+                    name = f"--{ctx.token_normalize_func(name[2:])}"
+                current, word = name, f"{name}{sign}{value}"
             elif current in repeatable and spread[-1] != current:
                 spread.append(current)
             spread.append(word)

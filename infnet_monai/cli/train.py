@@ -27,8 +27,7 @@ def train(
 ) -> None:
     """Train a bundle. Every other option, as --epochs 5 or epochs=5, goes to its configuration.
 
-    The command of MONAI that does it is printed first. A training that was interrupted resumes where the bundle's
-    option resume is true, as it is by default.
+    The command of MONAI that does it is printed first. With --resume true, a training that was interrupted is resumed.
     """
     from infnet_monai.training.child import bundle_command
     from infnet_monai.training.recipe import Recipe, parse_overrides
