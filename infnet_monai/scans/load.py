@@ -66,7 +66,7 @@ def load_scan(scan: str | Path | ScanSource, axes: str = UPRIGHT, series: str = 
     """
     path = scan.path if isinstance(scan, ScanSource) else Path(scan)
     if not path.exists():
-        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with prepare_data.")
+        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with infnet prepare.")
     if path.name.lower().endswith(PICTURE_SUFFIXES):
         return _as_volume(_read_file(path, mask), axes)
     source = _with_header(scan if isinstance(scan, ScanSource) else ScanSource(path, path.name, series))
