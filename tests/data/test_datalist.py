@@ -63,7 +63,7 @@ def test_folder_that_does_not_exist(tmp_path):
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(InputError, match=r"is empty; run python workflows/prepare_data\.py"):
+    with pytest.raises(InputError, match=r"is empty; run infnet prepare"):
         load_datalist(tmp_path, "training")
 
 
