@@ -58,7 +58,7 @@ def test_missing_file_is_named(dataset):
 
 
 def test_folder_that_does_not_exist(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere: no such folder; .*prepare_data\.py"):
+    with pytest.raises(InputError, match=r"nowhere: no such folder; .*infnet prepare"):
         load_datalist(tmp_path / "nowhere", "training")
 
 
