@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from infnet_monai import __version__
 from infnet_monai.files import file_sha256, write_json
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["RunRecord", "StageTimer", "describe_device", "package_versions"]
 
@@ -37,7 +38,7 @@ class StageTimer:
     """
 
     def __init__(self, device: str | torch.device = "cpu"):
-        self.device = torch.device(device)
+        self.device = device
         self.seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
@@ -47,7 +48,9 @@ class StageTimer:
         try:
             yield
         finally:
-            if self.device.type == "cuda":
+            if str(self.device).startswith("cuda"):
+                import torch  # without a GPU, seconds can be counted without it
+
                 torch.cuda.synchronize(self.device)
             self.seconds[name] += time.perf_counter() - start
 
@@ -117,6 +120,8 @@ def describe_device(device: str | torch.device) -> dict[str, Any]:
     Args:
         device: Device of the network.
     """
+    import torch
+
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {"device": str(device), "name": name, "threads": torch.get_num_threads(), "system": platform.platform()}

@@ -22,7 +22,7 @@ from filelock import lock_descriptor
 
 from infnet_monai.errors import InputError
 
-__all__ = ["Stage", "StageBusy", "hold_lock"]
+__all__ = ["Stage", "StageBusy", "hold_lock", "naming_output"]
 
 MANIFEST = ".files"
 
@@ -160,3 +160,22 @@ class Stage:
                     os.replace(sealed / name, self.folder / name)
             os.replace(new_record, self.record)
         shutil.rmtree(sealed)
+
+
+@contextmanager
+def naming_output(folder: Path) -> Iterator[None]:
+    """Let a failure of the operating system, e.g. a full disk, come out as one line about the output folder.
+
+    Args:
+        folder: Folder that is written to.
+
+    Raises:
+        InputError: Something could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{folder}: cannot be written to ({reason}); mend that or give another output folder"
+        ) from error

@@ -1,87 +1,9 @@
-"""Semi-Inf-Net: pseudo labels for unlabelled slices by random propagation, then training on them and fine-tuning.
+"""Label unlabelled slices as Semi-Inf-Net does: the same as ``infnet propagate``, see docs/semi_supervised.md."""
 
-python workflows/propagate_labels.py --dataset-dir DATA --unlabelled PICTURES --output-dir OUT     train a model first
-python workflows/propagate_labels.py ... --weights MODEL.pt                                        start from one
-python workflows/propagate_labels.py ... --bundle vgg16 --override pretrained=false                another bundle
-python workflows/propagate_labels.py ... --axes "*coronacases*=LA"            some pictures are stored otherwise
+from infnet_monai.cli.command import ManyValuesCommand, single_command
+from infnet_monai.cli.propagate import propagate
 
-Run the same command again to resume an interrupted propagation. docs/semi_supervised.md says what is done and how.
-"""
-
-import logging
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from infnet_monai.errors import InputError, terminate_like_ctrl_c
-from infnet_monai.semi.options import SET_HERE, PropagationOptions
-from infnet_monai.semi.propagate import propagate_labels
-from infnet_monai.training import Recipe, WorkflowFailed, parse_overrides
-
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
-def main(
-    dataset_dir: Annotated[
-        Path, typer.Option("--dataset-dir", "--dataset_dir", help="Labelled data, from prepare_data.py.")
-    ],
-    unlabelled: Annotated[Path, typer.Option(help="Folder of unlabelled slices (PNG, JPEG, BMP).")],
-    output_dir: Annotated[Path, typer.Option("--output-dir", "--output_dir", help="Folder of all results.")],
-    bundle: Annotated[str, typer.Option(help="Name, or path of a folder.")] = "infnet_res2net50",
-    weights: Annotated[Path | None, typer.Option(help="Trained model (default: train one first).")] = None,
-    group_size: Annotated[int, typer.Option(help="Slices labelled in one round.")] = 5,
-    iterations: Annotated[int, typer.Option(help="Batches of fine-tuning in one round.")] = 50,
-    round_learning_rate: Annotated[
-        float | None, typer.Option(help="Learning rate of this fine-tuning (default: a tenth of the bundle's).")
-    ] = None,
-    threshold: Annotated[float, typer.Option(help="From this probability on, a pixel is lesion.")] = 0.5,
-    epochs: Annotated[int | None, typer.Option(help="Length of the trainings (default: the bundle's).")] = None,
-    fine_tune_epochs: Annotated[
-        int | None, typer.Option(help="Length of the last training (default: --epochs).")
-    ] = None,
-    fine_tune_learning_rate: Annotated[
-        float | None, typer.Option(help="Learning rate of the last training (default: the bundle's).")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the groups and the trainings.")] = 0,
-    axes: Annotated[
-        list[str] | None,
-        typer.Option(help="AXES or NAME-PATTERN=AXES: where rows and columns run (default: as in labelled pictures)."),
-    ] = None,
-    override: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for all trainings; VALUE is JSON.")] = None,
-    overlay: Annotated[str | None, typer.Option(help="Second config file in the bundle's configs folder.")] = None,
-) -> None:
-    """Label the slices group by group, train on the pseudo labels, fine-tune on the labelled slices."""
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("infnet_monai").setLevel(logging.INFO)
-    terminate_like_ctrl_c()
-    try:
-        options = PropagationOptions(
-            dataset_dir=dataset_dir.resolve(),
-            unlabelled_dir=unlabelled.resolve(),
-            output_dir=output_dir.resolve(),
-            recipe=Recipe.find(bundle, [overlay] if overlay else [], parse_overrides(override or [], SET_HERE)),
-            weights=weights.resolve() if weights else None,
-            group_size=group_size,
-            iterations=iterations,
-            round_learning_rate=round_learning_rate,
-            threshold=threshold,
-            epochs=epochs,
-            fine_tune_epochs=fine_tune_epochs,
-            fine_tune_learning_rate=fine_tune_learning_rate,
-            seed=seed,
-            axes=axes or (),
-        )
-        propagation = propagate_labels(options)
-    except (InputError, WorkflowFailed, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Run the same command again to resume.", err=True)
-        raise typer.Exit(130) from None
-    typer.echo("\n".join(f"Wrote {path}" for path in propagation.files))
-
+app = single_command(propagate, ManyValuesCommand)
 
 if __name__ == "__main__":
     app()

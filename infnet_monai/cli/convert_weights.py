@@ -11,8 +11,6 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.networks import convert_authors_checkpoint
-
 __all__ = ["convert_weights"]
 
 
@@ -25,6 +23,8 @@ def convert_weights(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing OUT.")] = False,
 ) -> None:
     """Convert a checkpoint of the Inf-Net authors to weights that a bundle loads."""
+    from infnet_monai.networks.authors import convert_authors_checkpoint
+
     convert_authors_checkpoint(source, target, backbone, overwrite=overwrite)
     print(f"Weights of {backbone}, for a bundle with this backbone")
     print(f"wrote {target}")

@@ -30,7 +30,10 @@ class ManyValues(TyperCommand):
         current = ""
         for word in args:
             if word.startswith("--") or word in options:
-                current = word.partition("=")[0]
+                name, sign, value = word.partition("=")
+                if name.startswith("--") and ctx.token_normalize_func:  # --dataset_dir is declared as --dataset-dir
+                    name = f"--{ctx.token_normalize_func(name[2:])}"
+                current, word = name, f"{name}{sign}{value}"
             elif current in repeatable and spread[-1] != current:
                 spread.append(current)
             spread.append(word)

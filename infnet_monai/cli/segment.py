@@ -7,17 +7,19 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from tqdm.contrib.logging import logging_redirect_tqdm
 
-from infnet_monai.bundle_folder import DEFAULT_BUNDLE
+from infnet_monai.bundle_folder import DEFAULT_BUNDLE, find_bundle
+from infnet_monai.cli.command import print_json
 from infnet_monai.errors import InputError
-from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
-from infnet_monai.inference.manifest import read_manifest
 from infnet_monai.inference.parts import parse_part
 from infnet_monai.inference.result_writers import optional_outputs
+
+if TYPE_CHECKING:
+    from infnet_monai.inference.batch import BatchResult
+    from infnet_monai.scans.source import ScanSource
 
 __all__ = ["segment"]
 
@@ -76,15 +78,21 @@ def segment(
     ] = False,
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of the scans as one JSON object.")] = False,
     **outputs: bool,
 ) -> None:
     """Segment lung infection in scans: masks, statistics, pictures."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
+    numbered, _ = parse_part(part, os.environ), find_bundle(bundle)
+    given = _found_scans(inputs or [], manifest, output)
+    # What loads PyTorch and MONAI comes after the scans have been found, so that a wrong path is answered at once.
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    from infnet_monai.inference.batch import BatchOptions, segment_scans
+    from infnet_monai.inference.segmenter import Segmenter
+
     asked = [name for name, wanted in outputs.items() if wanted]
-    options = BatchOptions(asked, report, overwrite, part=parse_part(part, os.environ))
-    given = [*(inputs or ()), *(read_manifest(manifest) if manifest else ())]
-    if not given:
-        raise InputError("no scans are given; name files or folders, or a --manifest")
+    options = BatchOptions(asked, report, overwrite, part=numbered)
     choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
     segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
     with logging_redirect_tqdm():
@@ -95,9 +103,31 @@ def segment(
             f"none of {len(result.skipped)} scans is taken for a chest CT ({name}: {reason}); "
             "--all segments them all the same"
         )
-    _print_result(result, output)
+    if as_json:
+        _print_result_as_json(result)
+    else:
+        _print_result(result, output)
     if result.failures:
         raise typer.Exit(1)
+
+
+def _found_scans(inputs: Sequence[Path], manifest: Path | None, output: Path) -> list[ScanSource]:
+    """Return the scans that are given, those of the manifest first."""
+    from infnet_monai.inference.manifest import read_manifest
+    from infnet_monai.scans.find import find_scans
+
+    if not inputs and not manifest:
+        raise InputError("no scans are given; name files or folders, or a --manifest")
+    return [*(read_manifest(manifest) if manifest else ()), *(find_scans(inputs, exclude=output) if inputs else ())]
+
+
+def _print_result_as_json(result: BatchResult) -> None:
+    scans = {
+        name: {"status": record.status, "warnings": record.warnings, "statistics": record.statistics.as_dict()}
+        for name, record in result.records.items()
+    }
+    others = {name: getattr(result, name) for name in ("kept", "skipped", "failures", "files")}
+    print_json({"scans": scans, **others})
 
 
 def _print_result(result: BatchResult, output: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from infnet_monai.inference.summary import summarise as summarise_results
+from infnet_monai.cli.command import print_json
 
 __all__ = ["summarise"]
 
@@ -20,10 +20,17 @@ def summarise(
     warnings_first: Annotated[
         bool, typer.Option("--warnings-first", help="Put scans that failed or have warnings first in the report.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each scan as one JSON object.")] = False,
 ) -> None:
     """Write table, report and run record of all results in a folder, also while others segment."""
+    from infnet_monai.inference.summary import summarise as summarise_results
+
     logging.basicConfig(format="%(levelname)s: %(message)s")
     summary = summarise_results(output, report=report, warnings_first=warnings_first)
+    if as_json:
+        facts = ("states", "failures", "skipped", "warnings", "seconds", "models", "files")
+        print_json({("scans" if name == "states" else name): getattr(summary, name) for name in facts})
+        return
     counts = Counter(summary.states.values())
     print(f"{len(summary.states)} scans: " + ", ".join(f"{count} {state}" for state, count in counts.most_common()))
     if summary.warnings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infnet_monai.comparison.baselines import BASELINE_RECIPE, baseline_overrides
+from infnet_monai.comparison.baseline_networks import BASELINE_RECIPE, baseline_overrides
 from infnet_monai.data.datalist import DATALIST_NAME
 from infnet_monai.errors import InputError
 from infnet_monai.training.recipe import PLACES, Recipe

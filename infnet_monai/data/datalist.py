@@ -14,7 +14,7 @@ DATALIST_NAME = "dataset.json"
 SECTIONS = ("training", "validation", "test")
 FILE_KEYS = ("image", "label", "edge", "lung")
 LABEL_KEYS = ("lesion_labels", "background_labels")
-PREPARE_COMMAND = "python workflows/prepare_data.py FOLDER"
+PREPARE_COMMAND = "infnet prepare FOLDER"
 
 
 def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:

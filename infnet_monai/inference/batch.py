@@ -23,7 +23,7 @@ from infnet_monai.inference.result_writers import (
     wanted_writers,
 )
 from infnet_monai.inference.scan_checks import NO_LUNGS
-from infnet_monai.inference.scan_results import ScanResults, naming_output
+from infnet_monai.inference.scan_results import ScanResults
 from infnet_monai.inference.segmentation import Segmentation
 from infnet_monai.inference.segmenter import Segmenter
 from infnet_monai.inference.summary import note_scans, summarise, unfinished_scans
@@ -31,7 +31,7 @@ from infnet_monai.run_record import RunRecord, StageTimer
 from infnet_monai.scans.acceptance import ScanSkipped
 from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.source import ScanSource
-from infnet_monai.stage import StageBusy
+from infnet_monai.stage import StageBusy, naming_output
 
 __all__ = ["BatchOptions", "BatchResult", "segment_scans"]
 

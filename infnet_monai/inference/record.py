@@ -10,8 +10,8 @@ from typing import Any
 
 from infnet_monai.errors import InputError
 from infnet_monai.files import write_json
-from infnet_monai.inference.bundle_config import SegmentationSettings
 from infnet_monai.inference.class_statistics import ClassStatistics
+from infnet_monai.inference.settings import SegmentationSettings
 from infnet_monai.inference.statistics import LesionStatistics
 from infnet_monai.scans.source import ScanIdentity
 

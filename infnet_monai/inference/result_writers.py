@@ -1,7 +1,8 @@
 """The files that a segmented scan can get, one class each; :data:`RESULT_WRITERS` lists them.
 
 To add a file, write a class and add it to the list. With an ``option`` it becomes an option of ``infnet segment`` and a
-name for :class:`infnet_monai.inference.BatchOptions`; without one it is written for every scan.
+name for :class:`infnet_monai.inference.BatchOptions`; without one it is written for every scan. What writes a file is
+imported when it does: the help of the command, and a summary of records, need no more than this list.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from infnet_monai.errors import InputError
-from infnet_monai.inference.dicom_seg import check_highdicom, write_dicom_seg
-from infnet_monai.inference.record import MadeBy
-from infnet_monai.inference.scan_pictures import draw_scan_sheet, write_viewer_slices
-from infnet_monai.inference.segmentation import Segmentation
-from infnet_monai.inference.volume_writer import write_volume
-from infnet_monai.scans.source import ScanSource
+
+if TYPE_CHECKING:
+    from infnet_monai.inference.record import MadeBy
+    from infnet_monai.inference.segmentation import Segmentation
+    from infnet_monai.scans.source import ScanSource
 
 __all__ = [
     "REPORT",
@@ -80,6 +80,8 @@ class MaskWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.volume_writer import write_volume
+
         write_volume(result.mask, result.affine, path)
 
 
@@ -91,6 +93,8 @@ class LungsWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.volume_writer import write_volume
+
         write_volume(result.lungs, result.affine, path)
 
 
@@ -104,6 +108,8 @@ class ProbabilityWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.volume_writer import write_volume
+
         if result.probability is None:
             raise InputError("the masks were read from files, which hold no probabilities; segment the scan again")
         maps = result.probability
@@ -120,10 +126,14 @@ class DicomSegWriter(ResultWriter):
 
     def check(self) -> None:
         """Raise an InputError where highdicom is not installed."""
+        from infnet_monai.inference.dicom_seg import check_highdicom
+
         check_highdicom()
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.dicom_seg import write_dicom_seg
+
         if not scan.is_dicom:
             raise InputError("the scan is not a DICOM series")
         write_dicom_seg(result.mask, result.affine, scan, path, made_by.bundle, made_by.version, result.scheme)
@@ -140,6 +150,8 @@ class ContactSheetWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.scan_pictures import draw_scan_sheet
+
         draw_scan_sheet(result, path, scan.name)
 
 
@@ -154,6 +166,8 @@ class ViewerSlicesWriter(ResultWriter):
 
     def write(self, result: Segmentation, path: Path, scan: ScanSource, made_by: MadeBy) -> None:
         """Write the file; see :meth:`ResultWriter.write`."""
+        from infnet_monai.inference.scan_pictures import write_viewer_slices
+
         write_viewer_slices(result, path)
 
 

@@ -17,9 +17,9 @@ from infnet_monai.inference.segmentation import Segmentation, read_segmentation
 from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.source import ScanIdentity, ScanSource
-from infnet_monai.stage import Stage
+from infnet_monai.stage import Stage, naming_output
 
-__all__ = ["ScanResults", "naming_output"]
+__all__ = ["ScanResults"]
 
 logger = logging.getLogger(__name__)
 
@@ -200,22 +200,3 @@ class ScanResults:
 def _reason(error: Exception) -> str:
     first_line = (str(error).strip().splitlines() or ["no reason given"])[0]
     return first_line if isinstance(error, InputError) else f"{type(error).__name__}: {first_line}"
-
-
-@contextmanager
-def naming_output(folder: Path) -> Iterator[None]:
-    """Let a failure of the operating system, e.g. a full disk, come out as one line about the output folder.
-
-    Args:
-        folder: Folder that is written to.
-
-    Raises:
-        InputError: Something could not be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"{folder}: cannot be written to ({reason}); mend that or give another output folder"
-        ) from error

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from infnet_monai.lungs.plausibility import usable_lungs
 from infnet_monai.lungs.sides import LEFT, RIGHT
@@ -116,6 +115,8 @@ def _component_sizes(is_lesion: NDArray[np.bool_]) -> NDArray[np.int64]:
     if not extents[0].size:
         return np.zeros(0, dtype=np.int64)
     box = is_lesion[tuple(slice(extent[0], extent[-1] + 1) for extent in extents)]
+    from scipy import ndimage  # only for measuring: reading records needs no more than the class
+
     labels, count = ndimage.label(box, ANY_NEIGHBOUR)
     sizes = np.zeros(count + 1, dtype=np.int64)
     for plane in np.moveaxis(labels, -1, 0):

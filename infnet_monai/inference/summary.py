@@ -14,12 +14,11 @@ from infnet_monai.errors import InputError, one_line
 from infnet_monai.files import back_up, write_json
 from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
 from infnet_monai.inference.record import ScanRecord
-from infnet_monai.inference.scan_results import naming_output
 from infnet_monai.inference.statistics import LesionStatistics
 from infnet_monai.inference.summary_entries import RecordedScans, record_file
 from infnet_monai.reporting.html_report import ScanReport, ScanRow, write_html_report
 from infnet_monai.run_record import StageTimer
-from infnet_monai.stage import Stage
+from infnet_monai.stage import Stage, naming_output
 
 __all__ = ["Summary", "note_scans", "summarise", "unfinished_scans"]
 

@@ -1,11 +1,16 @@
 """Lungs of a chest CT, with sides, chest cavity and the box around them; the check of intensities by them."""
 
-from infnet_monai.lungs.chest_cavity import find_chest_cavity
-from infnet_monai.lungs.crop import LungMaskd, LungRegion
-from infnet_monai.lungs.intensities import CheckIntensitiesd
-from infnet_monai.lungs.keep_in_chest import KeepInChestd
-from infnet_monai.lungs.lung_mask import LungMask, find_lungs
-from infnet_monai.lungs.plausibility import lung_warnings, usable_lungs
+from typing import TYPE_CHECKING
+
+from infnet_monai.lazy_exports import import_at_first_use
+
+if TYPE_CHECKING:
+    from infnet_monai.lungs.chest_cavity import find_chest_cavity
+    from infnet_monai.lungs.crop import LungMaskd, LungRegion
+    from infnet_monai.lungs.intensities import CheckIntensitiesd
+    from infnet_monai.lungs.keep_in_chest import KeepInChestd
+    from infnet_monai.lungs.lung_mask import LungMask, find_lungs
+    from infnet_monai.lungs.plausibility import lung_warnings, usable_lungs
 
 __all__ = [
     "CheckIntensitiesd",
@@ -18,3 +23,5 @@ __all__ = [
     "lung_warnings",
     "usable_lungs",
 ]
+
+__getattr__ = import_at_first_use(__name__)

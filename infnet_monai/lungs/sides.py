@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 __all__ = ["LEFT", "RIGHT", "label_sides"]
 
@@ -61,6 +60,8 @@ def _mean_column(mask: Mask) -> float:
 
 def _seam(lungs: Mask, centre_column: float) -> NDArray[np.intp]:
     """Column of the cheapest path through each row and slice, (H, D); seam carving by dynamic programming."""
+    from scipy import ndimage  # only where lungs are found: records of scans need no more than the numbers above
+
     rows, columns, slices = lungs.shape
     off_centre = OFF_CENTRE_COST * np.abs(np.arange(columns, dtype=np.float32) - centre_column)[:, np.newaxis]
     cost = np.empty(lungs.shape, dtype=np.float32)  # of the best path from the first row to each voxel

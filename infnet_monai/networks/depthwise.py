@@ -16,7 +16,7 @@ class DepthwiseInFloat32(TorchFunctionMode):
 
     oneDNN has no fast backward pass for depthwise convolutions in bf16: one of 144 channels, 5 x 5 and stride 2 takes
     several times as long as in float32, and those of EfficientNet-Lite together take about half of a step. ``python
-    workflows/benchmark.py training`` measures it. A convolution is depthwise where it has as many groups as channels.
+    infnet benchmark training`` measures it. A convolution is depthwise where it has as many groups as channels.
     Nothing changes on another device, nor without gradients: validation and inference compute what they did.
 
     A context, since it holds for every network (also for MONAI's) and leaves modules, state dict and export as they

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageColor
-from scipy import ndimage
 
 from infnet_monai.label_scheme import BINARY, LabelScheme
 
@@ -104,5 +103,7 @@ def _draw(
 
 
 def _outline(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    from scipy import ndimage  # only for drawing
+
     resized = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(shape, Image.Resampling.NEAREST)) > 0
     return resized & ~ndimage.binary_erosion(resized)

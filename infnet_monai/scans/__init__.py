@@ -1,11 +1,16 @@
 """The front door: which scans there are in the files and folders that a user names, and how they are read."""
 
-from infnet_monai.scans.acceptance import Acceptance, ScanSkipped
-from infnet_monai.scans.dicom_series import dicom_sources
-from infnet_monai.scans.find import find_scans
-from infnet_monai.scans.listing import scan_table, scan_text
-from infnet_monai.scans.load import load_scan, load_upright, scan_from_array
-from infnet_monai.scans.source import Problem, ScanHeader, ScanIdentity, ScanSource, Severity
+from typing import TYPE_CHECKING
+
+from infnet_monai.lazy_exports import import_at_first_use
+
+if TYPE_CHECKING:
+    from infnet_monai.scans.acceptance import Acceptance, ScanSkipped
+    from infnet_monai.scans.dicom_series import dicom_sources
+    from infnet_monai.scans.find import find_scans
+    from infnet_monai.scans.listing import scan_table, scan_text
+    from infnet_monai.scans.load import load_scan, load_upright, scan_from_array
+    from infnet_monai.scans.source import Problem, ScanHeader, ScanIdentity, ScanSource, Severity
 
 __all__ = [
     "Acceptance",
@@ -23,3 +28,5 @@ __all__ = [
     "scan_table",
     "scan_text",
 ]
+
+__getattr__ = import_at_first_use(__name__)

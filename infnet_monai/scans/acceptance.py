@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infnet_monai.errors import InputError
 from infnet_monai.scans.find import find_scans
-from infnet_monai.scans.load import PICTURE_SUFFIXES
+from infnet_monai.scans.nifti_header import PICTURE_SUFFIXES
 from infnet_monai.scans.source import PROBLEM_CODES, UNACCEPTABLE_CODES, Problem, ScanSource, Severity
 
 __all__ = ["Acceptance", "ScanSkipped", "named_scan"]

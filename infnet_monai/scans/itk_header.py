@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import itk
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +29,8 @@ def open_itk_header(path: Path) -> Any:
             too small for its voxels.
         RuntimeError: The file is not of the type that its name says, or its header is damaged.
     """
+    import itk  # with PyTorch, which most scans can be found without
+
     text_header = read_text_header(path)
     image_io = itk.NrrdImageIO.New() if path.name.lower().endswith(NRRD_SUFFIXES) else itk.MetaImageIO.New()
     if not image_io.CanReadFile(str(path)):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import itk
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +101,8 @@ def _open_nifti(path: Path) -> ReadSlice | None:
 
 def _open_itk(path: Path) -> ReadSlice | None:
     """Return what reads the distinct values of a slice, by reading no other one where the format lets ITK do so."""
+    import itk  # with PyTorch, which most scans can be found without
+
     size = int(open_itk_header(path).GetImageSizeInBytes())
     is_apart = path.suffix.lower() in (".mhd", ".nhdr")  # the voxels are in a file of their own
     if not is_apart and not _may_hold_labels(path.stat().st_size, size):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from infnet_monai.errors import one_line
 from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES
 from infnet_monai.scans.source import ScanSource
 
-__all__ = ["scan_table", "scan_text"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["scan_rows", "scan_table", "scan_text"]
 
 USABLE, SKIPPED, REFUSED = "segmented", "skipped", "refused"
 COLUMNS = ["name", "path", "kind", "series_number", "description", "modality", "size", "spacing"]
@@ -34,7 +36,18 @@ def scan_table(sources: Sequence[ScanSource]) -> pd.DataFrame:
         ``spacing`` (mm), ``state`` (``segmented``, ``skipped`` or ``refused``), ``codes`` of all problems, ``reason``
         for which it is skipped or refused, and ``warnings``.
     """
-    return pd.DataFrame([_row(source) for source in sources], columns=COLUMNS)
+    import pandas as pd  # the text needs none of it
+
+    return pd.DataFrame(scan_rows(sources), columns=COLUMNS)
+
+
+def scan_rows(sources: Sequence[ScanSource]) -> list[dict[str, str]]:
+    """Return the rows of :func:`scan_table`, each as texts by the names of the columns.
+
+    Args:
+        sources: The scans, with what is accepted turned into warnings.
+    """
+    return [_row(source) for source in sources]
 
 
 def scan_text(sources: Sequence[ScanSource]) -> str:
@@ -46,17 +59,17 @@ def scan_text(sources: Sequence[ScanSource]) -> str:
     Returns:
         Text of about 100 columns; long names lose their beginning, which the table keeps.
     """
-    table = scan_table(sources)
-    cells = [HEADINGS, *zip(*(table[column] for column in TEXT_COLUMNS), strict=True)]
+    rows = scan_rows(sources)
+    cells = [HEADINGS, *(tuple(row[column] for column in TEXT_COLUMNS) for row in rows)]
     cells = [(_shortened(name), *others) for name, *others in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip() for each in cells]
     text = [lines[0]]
-    for line, row in zip(lines[1:], table.to_dict("records"), strict=True):
+    for line, row in zip(lines[1:], rows, strict=True):
         text.append(line)
         for remark in _remarks(row):
             text += textwrap.wrap(remark, WIDTH, initial_indent="    ", subsequent_indent="      ")
-    return "\n".join([*text, "", _totals(table)])
+    return "\n".join([*text, "", _totals(rows)])
 
 
 def _state(source: ScanSource) -> str:
@@ -65,7 +78,7 @@ def _state(source: ScanSource) -> str:
     return REFUSED if source.refusal else USABLE
 
 
-def _row(source: ScanSource) -> dict[str, Any]:
+def _row(source: ScanSource) -> dict[str, str]:
     header, state = source.header, _state(source)
     return {
         "name": one_line(source.name),
@@ -97,7 +110,7 @@ def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"...{name[3 - LONGEST_NAME :]}"
 
 
-def _remarks(row: Mapping[Hashable, Any]) -> Iterator[str]:
+def _remarks(row: Mapping[str, Any]) -> Iterator[str]:
     if row["series_number"] or row["description"]:
         yield f"series {row['series_number']} {row['description']}".strip()
     if row["reason"]:
@@ -106,10 +119,10 @@ def _remarks(row: Mapping[Hashable, Any]) -> Iterator[str]:
         yield f"warning: {row['warnings']}"
 
 
-def _totals(table: pd.DataFrame) -> str:
-    counts = table["state"].value_counts()
-    warned = int(((table["state"] == USABLE) & (table["warnings"] != "")).sum())
+def _totals(rows: Sequence[Mapping[str, Any]]) -> str:
+    counts = Counter(row["state"] for row in rows)
+    warned = sum(row["state"] == USABLE and bool(row["warnings"]) for row in rows)
     return (
-        f"{len(table)} found: {counts.get(USABLE, 0)} would be segmented ({warned} with warnings), "
+        f"{len(rows)} found: {counts[USABLE]} would be segmented ({warned} with warnings), "
         f"{counts.get(SKIPPED, 0)} skipped, {counts.get(REFUSED, 0)} refused"
     )

@@ -20,7 +20,7 @@ from PIL import Image
 from infnet_monai.errors import InputError
 from infnet_monai.scans.dicom_pixels import read_voxels
 from infnet_monai.scans.dicom_series import find_series
-from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES, VOLUME_SUFFIXES, file_source
+from infnet_monai.scans.nifti_header import NIFTI_SUFFIXES, PICTURE_SUFFIXES, VOLUME_SUFFIXES, file_source
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.scans.text_header import read_text_header
 
@@ -35,7 +35,6 @@ __all__ = [
     "scan_from_array",
 ]
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 UPRIGHT = "PL"
 SLICE_AXES = "PLS"
 BLOCK_BYTES, MOST_TRAILING_BLOCKS = 1 << 20, 64  # what follows the voxels, if anything, is a few bytes
@@ -67,7 +66,7 @@ def load_scan(scan: str | Path | ScanSource, axes: str = UPRIGHT, series: str = 
     """
     path = scan.path if isinstance(scan, ScanSource) else Path(scan)
     if not path.exists():
-        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with prepare_data.")
+        raise InputError(f"{path}: no such file. Correct the path, or write dataset.json again with infnet prepare.")
     if path.name.lower().endswith(PICTURE_SUFFIXES):
         return _as_volume(_read_file(path, mask), axes)
     source = _with_header(scan if isinstance(scan, ScanSource) else ScanSource(path, path.name, series))

@@ -18,10 +18,11 @@ from infnet_monai.scans.itk_header import read_itk_header
 from infnet_monai.scans.source import Problem, ScanHeader, ScanSource, Severity
 from infnet_monai.scans.text_header import MOST_COMPRESSION
 
-__all__ = ["NIFTI_SUFFIXES", "VOLUME_SUFFIXES", "corrected_affine", "file_source", "volume_name"]
+__all__ = ["NIFTI_SUFFIXES", "PICTURE_SUFFIXES", "VOLUME_SUFFIXES", "corrected_affine", "file_source", "volume_name"]
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".nrrd", ".nhdr", ".mha", ".mhd")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 UNITS = {0: "", 1: "meter", 2: "mm", 3: "micron"}  # codes of the NIfTI standard for lengths
 UNITS_MM = {"meter": 1000.0, "micron": 0.001}

@@ -14,7 +14,19 @@ from numpy.typing import NDArray
 from infnet_monai.errors import InputError
 from infnet_monai.files import file_sha256
 
-__all__ = ["PROBLEM_CODES", "UNACCEPTABLE_CODES", "Problem", "ScanHeader", "ScanIdentity", "ScanSource", "Severity"]
+__all__ = [
+    "INTENSITY_KINDS",
+    "PROBLEM_CODES",
+    "UNACCEPTABLE_CODES",
+    "Problem",
+    "ScanHeader",
+    "ScanIdentity",
+    "ScanSource",
+    "Severity",
+]
+
+# What the intensities of a scan can be: Hounsfield units, grey values (0 to 255) or fractions of the window (0 to 1).
+INTENSITY_KINDS = ("hu", "grey", "unit")
 
 # What can be wrong with a scan, by the code that options and tables use.
 PROBLEM_CODES = {

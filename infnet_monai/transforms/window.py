@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from infnet_monai.errors import InputError
+from infnet_monai.scans.source import INTENSITY_KINDS
 from infnet_monai.transforms.levels import NORMALISED_BELOW, describe_scale, measure_levels
 
 __all__ = ["LungWindowd", "intensity_kind", "lung_window"]
@@ -21,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 WINDOW_HU = (-1350.0, 150.0)
 AIR_BELOW_HU = -100.0
-KINDS = ("hu", "grey", "unit")
 WHITE = {"grey": 255.0, "unit": 1.0}
 OVERSHOOT = 0.02  # of the range of a picture, from resampling
 
@@ -38,7 +38,7 @@ def check_intensity(intensity: str) -> str:
     Raises:
         InputError: It is none of ``"auto"``, ``"hu"``, ``"grey"`` and ``"unit"``.
     """
-    if intensity not in ("auto", *KINDS):
+    if intensity not in ("auto", *INTENSITY_KINDS):
         raise InputError(f"intensity must be 'auto', 'hu', 'grey' or 'unit', got {intensity!r}")
     return intensity
 

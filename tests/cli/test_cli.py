@@ -1,6 +1,5 @@
 import json
 import logging
-import sys
 
 import nibabel as nib
 import numpy as np
@@ -152,7 +151,7 @@ def test_an_interruption_is_one_line_and_a_status(bundle, scans, tmp_path, monke
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["infnet_monai.cli.segment"], "segment_scans", interrupted)
+    monkeypatch.setattr("infnet_monai.inference.batch.segment_scans", interrupted)
     done = runner.invoke(app, ["segment", str(scans), "-o", str(tmp_path / "out"), "--bundle", str(bundle)])
     assert done.exit_code == 130
     assert done.stderr == "Interrupted.\n"

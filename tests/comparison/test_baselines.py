@@ -6,7 +6,8 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from infnet_monai.comparison import baselines
-from infnet_monai.comparison.baselines import BASELINES, FirstMap, baseline_overrides, flexible_unet
+from infnet_monai.comparison.baseline_networks import BASELINES, baseline_overrides
+from infnet_monai.comparison.baselines import FirstMap, flexible_unet
 from infnet_monai.comparison.options import find_methods
 from infnet_monai.errors import InputError
 from infnet_monai.files import write_json

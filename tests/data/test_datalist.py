@@ -58,12 +58,12 @@ def test_missing_file_is_named(dataset):
 
 
 def test_folder_that_does_not_exist(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere: no such folder; .*prepare_data\.py"):
+    with pytest.raises(InputError, match=r"nowhere: no such folder; .*infnet prepare"):
         load_datalist(tmp_path / "nowhere", "training")
 
 
 def test_empty_folder(tmp_path):
-    with pytest.raises(InputError, match=r"is empty; run python workflows/prepare_data\.py"):
+    with pytest.raises(InputError, match=r"is empty; run infnet prepare"):
         load_datalist(tmp_path, "training")
 
 

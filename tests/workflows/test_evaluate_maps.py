@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -13,8 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "workflows" / "evaluate_maps.py"
 
 @pytest.fixture(scope="module")
 def run():
-    app = typer.Typer()
-    app.command()(runpy.run_path(str(SCRIPT))["evaluate_maps"])
+    app = runpy.run_path(str(SCRIPT))["app"]
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
@@ -72,7 +70,7 @@ def test_a_bad_file_gets_one_line_and_status_one_and_the_rest_goes_on(run, folde
 def test_a_missing_folder_is_one_line(run):
     result = run("--pred", "nowhere", "--gt", "nowhere")
     assert result.exit_code == 1
-    assert result.output == "nowhere: no such folder\n"
+    assert result.output == "Error: nowhere: no such folder\n"
 
 
 def test_long_lists_are_cut(run, folders, tmp_path):

@@ -75,7 +75,7 @@ def test_lungs_and_label_values_can_be_given(run, folders):
 
 def test_what_cannot_be_evaluated_at_all_is_one_line(run, folders):
     result = run("--pred", folders / "fold_1", "--gt", folders / "nowhere", "-o", folders / "results")
-    assert (result.exit_code, result.output) == (1, f"{folders / 'nowhere'}: no such folder\n")
+    assert (result.exit_code, result.output) == (1, f"Error: {folders / 'nowhere'}: no such folder\n")
     result = run("--pred", folders / "fold_1", "-o", folders / "results")
     assert result.exit_code == 1
     assert "a folder of references (--gt)" in result.output

@@ -1,15 +1,13 @@
 import runpy
 from pathlib import Path
 
-import typer
 from typer.testing import CliRunner
 
 SCRIPT = Path(__file__).parents[2] / "workflows" / "label_server.py"
 
 
 def run(*arguments):
-    app = typer.Typer()
-    app.command()(runpy.run_path(str(SCRIPT))["label_server"])
+    app = runpy.run_path(str(SCRIPT))["app"]
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 SCRIPT = Path(__file__).parents[2] / "workflows" / "prepare_data.py"
@@ -14,8 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "workflows" / "prepare_data.py"
 
 @pytest.fixture(scope="module")
 def run():
-    app = typer.Typer()
-    app.command()(runpy.run_path(str(SCRIPT))["prepare_data"])
+    app = runpy.run_path(str(SCRIPT))["app"]
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
