@@ -12,6 +12,7 @@ from infnet_monai.errors import InputError
 from infnet_monai.files import write_json
 from infnet_monai.inference.bundle_config import SegmentationSettings
 from infnet_monai.inference.statistics import LesionStatistics
+from infnet_monai.quality.estimate import QualityEstimate
 from infnet_monai.scans.source import ScanIdentity
 
 __all__ = ["MadeBy", "ScanRecord"]
@@ -79,6 +80,7 @@ class ScanRecord:
         statistics: Volumes and fractions of lesions and lungs.
         not_made: Endings of the files that were asked for and cannot be written for this scan; a warning says why.
         seconds: Time of each stage of the work.
+        quality: Whether the mask can be trusted; ``None`` in records of earlier versions.
     """
 
     scan: str
@@ -89,6 +91,7 @@ class ScanRecord:
     statistics: LesionStatistics
     not_made: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    quality: QualityEstimate | None = None
 
     @property
     def status(self) -> str:
@@ -108,11 +111,13 @@ class ScanRecord:
             "statistics": self.statistics.as_dict(),
             "not_made": list(self.not_made),
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+            "quality": None if self.quality is None else self.quality.as_dict(),
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ScanRecord:
-        """Return what :meth:`as_dict` has written, also without ``not_made``, which earlier records lack."""
+        """Return what :meth:`as_dict` has written, also without what earlier records lack."""
+        quality = content.get("quality")
         return cls(
             scan=content["scan"],
             made_by=MadeBy.from_dict(content["made_by"]),
@@ -122,6 +127,7 @@ class ScanRecord:
             statistics=LesionStatistics(**content["statistics"]),
             not_made=tuple(content.get("not_made", ())),
             seconds=content["seconds"],
+            quality=None if quality is None else QualityEstimate.from_dict(quality),
         )
 
     def write(self, path: str | Path) -> None:

@@ -171,6 +171,7 @@ class ScanResults:
                 statistics=statistics,
                 not_made=tuple(missing),
                 seconds=dict(timer.seconds),
+                quality=result.quality,
             )
             record.write(draft / self._stage.record.name)
         return record

@@ -14,6 +14,7 @@ from monai.transforms import Orientation
 from numpy.typing import ArrayLike, NDArray
 
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
+from infnet_monai.quality.estimate import QualityEstimate
 from infnet_monai.scans.load import SLICE_AXES, load_scan
 from infnet_monai.scans.source import ScanSource
 
@@ -45,6 +46,7 @@ class Segmentation:
         warnings: What a user should know of this scan, one sentence each.
         removed_outside_chest_ml: Volume of what the network took for lesion outside the chest; ``None`` where no lungs
             were found, so that nothing was removed, and where the masks were read from files.
+        quality: Whether the mask can be trusted; ``None`` where the masks were read from files.
     """
 
     mask: NDArray[np.uint8]
@@ -55,6 +57,7 @@ class Segmentation:
     probability: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
     removed_outside_chest_ml: float | None = None
+    quality: QualityEstimate | None = None
 
     @cached_property
     def statistics(self) -> LesionStatistics:

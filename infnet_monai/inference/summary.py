@@ -17,6 +17,7 @@ from infnet_monai.inference.record import ScanRecord
 from infnet_monai.inference.scan_results import naming_output
 from infnet_monai.inference.statistics import LesionStatistics
 from infnet_monai.inference.summary_entries import RecordedScans, record_file
+from infnet_monai.quality.estimate import QualityEstimate
 from infnet_monai.reporting.html_report import ScanReport, ScanRow, write_html_report
 from infnet_monai.run_record import StageTimer
 from infnet_monai.stage import Stage
@@ -26,7 +27,8 @@ __all__ = ["Summary", "note_scans", "summarise", "unfinished_scans"]
 TABLE, PAGE, RUN = "statistics.csv", "report.html", "run.json"
 DONE, NOT_REACHED, UNREADABLE = "done", "not reached", "unreadable"
 FACTS = ("scan", "status", "message", "warnings", "source", "bundle", "intensity")
-COLUMNS = (*FACTS, *(column.name for column in fields(LesionStatistics)))
+QUALITY = tuple(column.name for column in fields(QualityEstimate))
+COLUMNS = (*FACTS, *(column.name for column in fields(LesionStatistics)), *QUALITY)
 EXPECTED = "expected the folder that infnet segment was given as OUT"
 OF_SCANS = ("scans", "failures", "skipped", "warnings", "seconds")  # of run.json, made again from the records
 
@@ -152,7 +154,9 @@ def _table_row(record: ScanRecord) -> dict[str, Any]:
     facts = {"scan": record.scan, "status": DONE, "warnings": "; ".join(record.warnings)}
     source = one_line(record.made_by.scan.path)
     facts |= {"source": source, "bundle": record.made_by.model, "intensity": record.intensity}
-    return {**facts, **record.statistics.as_dict()}
+    quality = record.quality.as_dict() if record.quality else {}
+    quality |= {"quality_reasons": "; ".join(quality.get("quality_reasons", ()))}
+    return {**facts, **record.statistics.as_dict(), **quality}
 
 
 def _add_record(summary: Summary, record: ScanRecord) -> None:
