@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from infnet_monai.calibration.calibrate import read_samples
 from infnet_monai.files import atomic_write, write_json
@@ -142,11 +143,12 @@ def _curves(estimates: pd.DataFrame) -> dict[str, RiskCoverage]:
 
 
 def _draw(curves: dict[str, RiskCoverage], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
     for name, curve in curves.items():
         axes.plot(100 * curve.coverage, 1 - curve.risk, label=f"{name} (AURC {curve.area:.3f})")
     axes.set(xlabel="Scans kept, the surest first (%)", ylabel="Mean Dice of these", ylim=(0, 1))
     axes.legend(loc="lower left")
     with atomic_write(path) as draft, open(draft, "wb") as file:
         figure.savefig(file, format="png", dpi=150)
-    plt.close(figure)

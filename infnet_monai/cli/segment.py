@@ -17,6 +17,7 @@ from infnet_monai.errors import InputError
 from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
 from infnet_monai.inference.manifest import read_manifest
 from infnet_monai.inference.parts import parse_part
+from infnet_monai.inference.record import ScanRecord
 from infnet_monai.inference.result_writers import optional_outputs
 
 __all__ = ["segment"]
@@ -75,13 +76,16 @@ def segment(
         bool, typer.Option("--flips", help="Test-time augmentation: average with the mirrored slices; twice the time.")
     ] = False,
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
+    review: Annotated[
+        bool, typer.Option("--review", help="Write review.html, too: the report, most doubtful masks first.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
     **outputs: bool,
 ) -> None:
     """Segment lung infection in scans: masks, statistics, pictures."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
     asked = [name for name, wanted in outputs.items() if wanted]
-    options = BatchOptions(asked, report, overwrite, part=parse_part(part, os.environ))
+    options = BatchOptions(asked, report, overwrite, part=parse_part(part, os.environ), review=review)
     given = [*(inputs or ()), *(read_manifest(manifest) if manifest else ())]
     if not given:
         raise InputError("no scans are given; name files or folders, or a --manifest")
@@ -104,7 +108,7 @@ def _print_result(result: BatchResult, output: Path) -> None:
     for name, record in result.records.items():
         percent = record.statistics.lesion_percent_of_lung
         of_lung = f", {percent:.1f} % of the lungs" if percent is not None else ""
-        print(f"{name}: lesion {record.statistics.lesion_volume_ml:.1f} ml{of_lung}")
+        print(f"{name}: lesion {record.statistics.lesion_volume_ml:.1f} ml{_range_of(record)}{of_lung}")
     if result.kept:
         print(f"{len(result.kept)} finished before and kept; --overwrite segments them again")
     if result.skipped:
@@ -124,6 +128,13 @@ def _print_result(result: BatchResult, output: Path) -> None:
         typer.echo(f"{len(result.failures)} scans failed:", err=True)
         for line in result.failures.values():
             typer.echo(f"  {line}", err=True)
+
+
+def _range_of(record: ScanRecord) -> str:
+    quality = record.quality
+    if quality is None or quality.quality is None or quality.lesion_volume_low_ml is None:
+        return ""
+    return f" ({quality.lesion_volume_low_ml:.0f} to {quality.lesion_volume_high_ml:.0f} ml; {quality.quality})"
 
 
 def _print_warnings(warnings: Mapping[str, Sequence[str]]) -> None:

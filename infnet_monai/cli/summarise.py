@@ -20,10 +20,13 @@ def summarise(
     warnings_first: Annotated[
         bool, typer.Option("--warnings-first", help="Put scans that failed or have warnings first in the report.")
     ] = False,
+    review: Annotated[
+        bool, typer.Option("--review", help="Write review.html, too: the report, most doubtful masks first.")
+    ] = False,
 ) -> None:
     """Write table, report and run record of all results in a folder, also while others segment."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    summary = summarise_results(output, report=report, warnings_first=warnings_first)
+    summary = summarise_results(output, report=report, warnings_first=warnings_first, review=review)
     counts = Counter(summary.states.values())
     print(f"{len(summary.states)} scans: " + ", ".join(f"{count} {state}" for state, count in counts.most_common()))
     if summary.warnings:

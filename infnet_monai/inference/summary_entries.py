@@ -110,6 +110,7 @@ class RecordedScans:
             pictures=pictures if sheet else "",
             sheet=sheet,
             files=files,
+            quality=record.quality,
         )
 
 

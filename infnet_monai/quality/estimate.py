@@ -44,6 +44,11 @@ class QualityEstimate:
     uncertain_percent: float | None = None
 
     @property
+    def confidence(self) -> float | None:
+        """What scans are ranked by, 0 to 1: the predicted Dice, else the agreement of the maps."""
+        return self.map_agreement if self.predicted_dice is None else self.predicted_dice
+
+    @property
     def warning(self) -> str | None:
         """One sentence where the light is not green, else ``None``."""
         if self.quality in (None, GOOD):
