@@ -114,11 +114,11 @@ class QualityModel:
         log_odds = self.rule.log_odds(predictors)
         dice = sigmoid(log_odds)
         low, high = (sigmoid(log_odds + error) for error in self.rule.errors)
-        light = DO_NOT_USE if lungs_missing else self.rule.light(dice)
+        light = self.rule.light(dice)
         reasons = () if light == GOOD else self.rule.reasons(predictors)
         volume_low, volume_high = self.rule.volume_range(lesion_ml, dice)
         return QualityEstimate(
-            quality=light,
+            quality=DO_NOT_USE if lungs_missing else light,
             quality_reasons=(NO_LUNGS, *reasons) if lungs_missing else reasons,
             predicted_dice=dice,
             predicted_dice_low=min(low, dice),
