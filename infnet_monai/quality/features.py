@@ -9,11 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from infnet_monai.errors import InputError
 
-__all__ = ["CONTENT", "IMAGE", "LEVELS", "FeatureReference"]
+__all__ = ["CONTENT", "IMAGE", "LEVELS", "TEXTURE", "FeatureReference"]
 
-IMAGE, CONTENT = "image", "content"
-LEVELS = (IMAGE, CONTENT)
-COMPONENTS = 16
+IMAGE, TEXTURE, CONTENT = LEVELS = ("image", "texture", "content")
+COMPONENTS = 12
 SMALLEST_VARIANCE = 1e-8
 
 

@@ -90,7 +90,7 @@ class QualityModel:
 
     Attributes:
         weights_sha256: SHA-256 of the file of weights whose features these are.
-        references: Features of the training data by level, ``"image"`` and ``"content"``.
+        references: Features of the training data by level, see :data:`infnet_monai.quality.features.LEVELS`.
         rule: From signals to Dice; ``None`` where nothing has been fitted.
         facts: What it was fitted on, e.g. the number of held-out scans.
     """
@@ -135,7 +135,7 @@ class QualityModel:
             path: File to write, ``models/quality.npz``.
         """
         arrays = {
-            f"{level}_{name}": getattr(reference, name).astype(np.float32)
+            f"{level}_{name}": getattr(reference, name).astype(np.float16 if name == "basis" else np.float32)
             for level, reference in self.references.items()
             for name in ARRAYS
         }

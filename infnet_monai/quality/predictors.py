@@ -14,6 +14,7 @@ REASONS = {
     "uncertainty": "many lesion pixels are uncertain",
     "smallness": "there is little lesion, of which Dice is low",
     "image_distance": "noise, sharpness or intensities are unlike those of the training data",
+    "texture_distance": "edges and texture are unlike those of the training data, as with motion or streaks",
     "content_distance": "what is in the slices is unlike the training data",
 }
 PREDICTORS = tuple(REASONS)
@@ -39,13 +40,13 @@ def predictors_of(signals: QualitySignals) -> dict[str, float] | None:
 
     Returns:
         By name: log odds of disagreement, log odds of uncertainty, minus the decimal logarithm of the lesion fraction,
-        and the logarithms of the two distances.
+        and the logarithms of the three distances.
     """
     needed = (signals.agreement, signals.uncertain_fraction, signals.lesion_fraction)
-    distances = (signals.image_distance, signals.content_distance)
+    distances = (signals.image_distance, signals.texture_distance, signals.content_distance)
     if any(value is None or not math.isfinite(value) for value in (*needed, *distances)):
         return None
     agreement, uncertain, lesion = (float(value or 0) for value in needed)
-    image, content = (math.log(max(float(value or 0), SMALLEST)) for value in distances)
-    values = (logit(1 - agreement), logit(uncertain), -math.log10(lesion + SMALLEST), image, content)
+    logarithms = (math.log(max(float(value or 0), SMALLEST)) for value in distances)
+    values = (logit(1 - agreement), logit(uncertain), -math.log10(lesion + SMALLEST), *logarithms)
     return dict(zip(PREDICTORS, values, strict=True))

@@ -25,6 +25,7 @@ class QualitySignals:
         lesion_fraction: Fraction of the pixels that are lesion.
         image_distance: Distance of the shallowest encoder feature (noise, blur, intensities) from that of the training
             data, 1 for the median of their slices.
+        texture_distance: The same of the second encoder feature (edges and texture).
         content_distance: The same of the deepest encoder feature (what is in the picture).
     """
 
@@ -35,6 +36,7 @@ class QualitySignals:
     uncertain_fraction: float | None = None
     lesion_fraction: float | None = None
     image_distance: float | None = None
+    texture_distance: float | None = None
     content_distance: float | None = None
 
 

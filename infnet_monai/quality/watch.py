@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infnet_monai.networks.blocks import resize_like
-from infnet_monai.quality.features import CONTENT, IMAGE, FeatureReference
+from infnet_monai.quality.features import LEVELS, FeatureReference
 from infnet_monai.quality.signals import MapCounts, QualitySignals
 
 __all__ = ["NetworkWatch"]
@@ -46,7 +46,7 @@ class NetworkWatch:
         self._network, self._flips = network, flips
         self._hooks: list[Any] = []
         self._maps: list[Tensor] = []
-        self._features: dict[str, list[Tensor]] = {IMAGE: [], CONTENT: []}
+        self._features: dict[str, list[Tensor]] = {level: [] for level in LEVELS}
         self._counts = MapCounts()
 
     def __enter__(self) -> NetworkWatch:
@@ -86,10 +86,9 @@ class NetworkWatch:
         return {level: torch.cat(rows).numpy() for level, rows in self._features.items() if rows}
 
     def _take_features(self, encoder: nn.Module, inputs: Any, features: Sequence[Tensor]) -> None:
-        shallow, deep = self._unmirrored(features[0]).float(), self._unmirrored(features[-1]).float()
-        deviation, mean = torch.std_mean(shallow, dim=(2, 3))
-        self._features[IMAGE].append(torch.cat([mean, deviation], dim=1).cpu())
-        self._features[CONTENT].append(deep.mean(dim=(2, 3)).cpu())
+        for level, feature in zip(LEVELS, (features[0], features[1], features[-1]), strict=True):
+            deviation, mean = torch.std_mean(self._unmirrored(feature).float(), dim=(2, 3))
+            self._features[level].append(torch.cat([mean, deviation], dim=1).cpu())
 
     def _take_map(self, stage: nn.Module, inputs: Any, logits: Tensor) -> None:
         self._maps.append(self._unmirrored(logits))
