@@ -78,7 +78,7 @@ def estimate_held_out(samples: Sequence[QualitySample]) -> pd.DataFrame:
                 "predicted_dice": dice,
                 "predicted_dice_low": sigmoid(log_odds + rule.errors[0]),
                 "predicted_dice_high": sigmoid(log_odds + rule.errors[1]),
-                "light": DO_NOT_USE if sample.lungs_missing else rule.light(dice),
+                "light": DO_NOT_USE if sample.lungs_missing else rule.light(dice, sample.predictors),
                 "lesion_ml": sample.lesion_ml,
                 "volume_low_ml": low,
                 "volume_high_ml": high,

@@ -21,6 +21,8 @@ RIDGE = 1.0
 FLAGGED_UNDAMAGED = 0.1
 REFUSED_DICE = 0.3
 SMALLEST_NUMBER_OF_CASES = 4
+LIMITED = ("uncertainty", "image_distance", "texture_distance", "content_distance")
+MARGIN = 0.1  # above the highest undamaged value; the distances are logarithms, so 10 %
 Vector = NDArray[np.float64]
 
 
@@ -87,6 +89,7 @@ def fit_rule(samples: Sequence[QualitySample]) -> DiceRule:
         errors=_conformal(errors, len(cases)),
         volume_errors=_conformal(volume_errors, len(cases)),
         usual=usual,
+        limits={name: max(one.predictors[name] for one in undamaged) + MARGIN for name in LIMITED},
         check_below=check_below,
         refuse_below=min(REFUSED_DICE, check_below),
     )

@@ -39,6 +39,8 @@ class DiceRule:
         volume_errors: Conformal lower and upper error of ``log((reference + 1 ml) / (lesion + 1 ml))``, for a scan
             whose predicted Dice is 0; those of others are smaller by :func:`volume_scale`.
         usual: Value of each predictor that 95 % of the undamaged held-out scans do not exceed.
+        limits: Value of some predictors that no undamaged held-out scan exceeded; above it the light is not green,
+            whatever the predicted Dice, since the line knows nothing of such scans.
         check_below: Predicted Dice below which the light is ``"check"``.
         refuse_below: Predicted Dice below which the light is ``"do not use"``.
     """
@@ -48,6 +50,7 @@ class DiceRule:
     errors: tuple[float, float]
     volume_errors: tuple[float, float]
     usual: Mapping[str, float]
+    limits: Mapping[str, float]
     check_below: float
     refuse_below: float
 
@@ -55,16 +58,20 @@ class DiceRule:
         """Return the log odds of Dice of a scan."""
         return self.intercept + sum(weight * predictors[name] for name, weight in self.weights.items())
 
-    def light(self, dice: float) -> str:
-        """Return the light of a predicted Dice."""
+    def light(self, dice: float, predictors: Mapping[str, float]) -> str:
+        """Return the light of a scan with this predicted Dice and these predictors."""
         if dice < self.refuse_below:
             return DO_NOT_USE
-        return CHECK if dice < self.check_below else GOOD
+        return CHECK if dice < self.check_below or self._beyond(predictors) else GOOD
+
+    def _beyond(self, predictors: Mapping[str, float]) -> list[str]:
+        return [name for name, limit in self.limits.items() if predictors[name] > limit]
 
     def reasons(self, predictors: Mapping[str, float]) -> tuple[str, ...]:
         """Return what speaks most against a scan: what is unusual, else what lowers its Dice most against usual."""
         cost = {name: -weight * (predictors[name] - self.usual[name]) for name, weight in self.weights.items()}
-        unusual = sorted((name for name, value in cost.items() if value > 0), key=lambda name: -cost[name])
+        costly = sorted((name for name, value in cost.items() if value > 0), key=lambda name: -cost[name])
+        unusual = list(dict.fromkeys([*costly, *self._beyond(predictors)]))
         return tuple(REASONS[name] for name in unusual or [max(cost, key=lambda name: cost[name])])
 
     def volume_range(self, lesion_ml: float, dice: float) -> tuple[float, float]:
@@ -114,7 +121,7 @@ class QualityModel:
         log_odds = self.rule.log_odds(predictors)
         dice = sigmoid(log_odds)
         low, high = (sigmoid(log_odds + error) for error in self.rule.errors)
-        light = self.rule.light(dice)
+        light = self.rule.light(dice, predictors)
         reasons = () if light == GOOD else self.rule.reasons(predictors)
         volume_low, volume_high = self.rule.volume_range(lesion_ml, dice)
         return QualityEstimate(

@@ -23,6 +23,7 @@ RULE = DiceRule(
     errors=(-0.5, 0.5),
     volume_errors=(-0.5, 0.5),
     usual=dict.fromkeys(PREDICTORS, 0.5),
+    limits={"content_distance": 1.0},
     check_below=0.3,
     refuse_below=0.1,
 )

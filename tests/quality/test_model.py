@@ -21,6 +21,7 @@ RULE = DiceRule(
     errors=(-1.0, 1.0),
     volume_errors=(-0.5, 1.0),
     usual=dict.fromkeys(PREDICTORS, 0.0),
+    limits={"content_distance": 1.0},
     check_below=0.4,
     refuse_below=0.2,
 )
@@ -57,6 +58,13 @@ def test_light_follows_the_predicted_dice_and_names_the_reason(model, distance, 
     assert found.quality == light
     assert found.quality_reasons[0].startswith("noise, sharpness or intensities")
     assert "Dice" in found.warning
+
+
+def test_a_scan_beyond_all_that_was_seen_is_checked_whatever_its_predicted_dice(model):
+    found = model.estimate(replace(SIGNALS, content_distance=math.e + 0.1), lesion_ml=41.0)
+    assert found.predicted_dice == pytest.approx(0.5)  # above the threshold of 0.4
+    assert found.quality == "check"
+    assert found.quality_reasons == ("what is in the slices is unlike the training data",)
 
 
 def test_without_lungs_no_mask_is_to_be_used(model):
