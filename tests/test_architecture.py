@@ -16,11 +16,12 @@ LAYERS = (
     {"lungs"},
     {"data"},
     {"phantom", "preparation", "evaluation"},
-    {"reporting"},
+    {"reporting", "quality"},
     {"handlers"},
     {"inference"},
     {"training"},
     {"comparison", "semi"},
+    {"calibration"},
     {"bundle", "benchmarks", "monai_label", "cli"},
 )
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}

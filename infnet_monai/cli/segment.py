@@ -19,6 +19,7 @@ from infnet_monai.inference.result_writers import optional_outputs
 
 if TYPE_CHECKING:
     from infnet_monai.inference.batch import BatchResult
+    from infnet_monai.inference.record import ScanRecord
     from infnet_monai.scans.source import ScanSource
 
 __all__ = ["segment"]
@@ -77,6 +78,9 @@ def segment(
         bool, typer.Option("--flips", help="Test-time augmentation: average with the mirrored slices; twice the time.")
     ] = False,
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
+    review: Annotated[
+        bool, typer.Option("--review", help="Write review.html, too: the report, most doubtful masks first.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of the scans as one JSON object.")] = False,
     **outputs: bool,
@@ -92,7 +96,7 @@ def segment(
     from infnet_monai.inference.segmenter import Segmenter
 
     asked = [name for name, wanted in outputs.items() if wanted]
-    options = BatchOptions(asked, report, overwrite, part=numbered)
+    options = BatchOptions(asked, report, overwrite, part=numbered, review=review)
     choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
     segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
     with logging_redirect_tqdm():
@@ -134,7 +138,7 @@ def _print_result(result: BatchResult, output: Path) -> None:
     for name, record in result.records.items():
         percent = record.statistics.lesion_percent_of_lung
         of_lung = f", {percent:.1f} % of the lungs" if percent is not None else ""
-        print(f"{name}: lesion {record.statistics.lesion_volume_ml:.1f} ml{of_lung}")
+        print(f"{name}: lesion {record.statistics.lesion_volume_ml:.1f} ml{_range_of(record)}{of_lung}")
     if result.kept:
         print(f"{len(result.kept)} finished before and kept; --overwrite segments them again")
     if result.skipped:
@@ -154,6 +158,13 @@ def _print_result(result: BatchResult, output: Path) -> None:
         typer.echo(f"{len(result.failures)} scans failed:", err=True)
         for line in result.failures.values():
             typer.echo(f"  {line}", err=True)
+
+
+def _range_of(record: ScanRecord) -> str:
+    quality = record.quality
+    if quality is None or quality.quality is None or quality.lesion_volume_low_ml is None:
+        return ""
+    return f" ({quality.lesion_volume_low_ml:.0f} to {quality.lesion_volume_high_ml:.0f} ml; {quality.quality})"
 
 
 def _print_warnings(warnings: Mapping[str, Sequence[str]]) -> None:

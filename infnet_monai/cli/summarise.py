@@ -20,13 +20,16 @@ def summarise(
     warnings_first: Annotated[
         bool, typer.Option("--warnings-first", help="Put scans that failed or have warnings first in the report.")
     ] = False,
+    review: Annotated[
+        bool, typer.Option("--review", help="Write review.html, too: the report, most doubtful masks first.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of each scan as one JSON object.")] = False,
 ) -> None:
     """Write table, report and run record of all results in a folder, also while others segment."""
     from infnet_monai.inference.summary import summarise as summarise_results
 
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    summary = summarise_results(output, report=report, warnings_first=warnings_first)
+    summary = summarise_results(output, report=report, warnings_first=warnings_first, review=review)
     if as_json:
         facts = ("states", "failures", "skipped", "warnings", "seconds", "models", "files")
         print_json({("scans" if name == "states" else name): getattr(summary, name) for name in facts})

@@ -49,6 +49,7 @@ class BatchOptions:
         overwrite: Segment finished scans again, and replace their files.
         progress: Show bars over scans and slices.
         part: Part of the scans to do, where many machines share them; all by default.
+        review: Write ``review.html``, too: the report with the most doubtful masks first.
 
     Raises:
         InputError: There is no such output.
@@ -59,6 +60,7 @@ class BatchOptions:
     overwrite: bool = False
     progress: bool = True
     part: Part | None = None
+    review: bool = False
 
     def __post_init__(self) -> None:
         for name in self.outputs:
@@ -266,7 +268,10 @@ class _Batch:
         Args:
             names: Names of the scans of the run.
         """
-        summary = summarise(self.output_dir, self.run.as_dict(), names, self.unwritten, self.options.report)
+        options = self.options
+        summary = summarise(
+            self.output_dir, self.run.as_dict(), names, self.unwritten, options.report, review=options.review
+        )
         self.result.files = summary.files
 
     def sorted_result(self, names: Sequence[str]) -> BatchResult:

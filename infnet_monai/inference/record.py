@@ -13,6 +13,7 @@ from infnet_monai.files import write_json
 from infnet_monai.inference.class_statistics import ClassStatistics
 from infnet_monai.inference.settings import SegmentationSettings
 from infnet_monai.inference.statistics import LesionStatistics
+from infnet_monai.quality.estimate import QualityEstimate
 from infnet_monai.scans.source import ScanIdentity
 
 __all__ = ["MadeBy", "ScanRecord"]
@@ -81,6 +82,7 @@ class ScanRecord:
         not_made: Endings of the files that were asked for and cannot be written for this scan; a warning says why.
         seconds: Time of each stage of the work.
         classes: Statistics of each lesion class by its column name where there are several.
+        quality: Whether the mask can be trusted; ``None`` in records of earlier versions.
     """
 
     scan: str
@@ -99,6 +101,8 @@ class ScanRecord:
         return {
             f"{name}_{column}": value for name, one in self.classes.items() for column, value in one.as_dict().items()
         }
+
+    quality: QualityEstimate | None = None
 
     @property
     def status(self) -> str:
@@ -119,11 +123,13 @@ class ScanRecord:
             **({"classes": {name: one.as_dict() for name, one in self.classes.items()}} if self.classes else {}),
             "not_made": list(self.not_made),
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+            "quality": None if self.quality is None else self.quality.as_dict(),
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ScanRecord:
-        """Return what :meth:`as_dict` has written, also without ``not_made``, which earlier records lack."""
+        """Return what :meth:`as_dict` has written, also without what earlier records lack."""
+        quality = content.get("quality")
         return cls(
             scan=content["scan"],
             made_by=MadeBy.from_dict(content["made_by"]),
@@ -134,6 +140,7 @@ class ScanRecord:
             not_made=tuple(content.get("not_made", ())),
             seconds=content["seconds"],
             classes={name: ClassStatistics(**one) for name, one in content.get("classes", {}).items()},
+            quality=None if quality is None else QualityEstimate.from_dict(quality),
         )
 
     def write(self, path: str | Path) -> None:

@@ -175,6 +175,7 @@ class ScanResults:
                 not_made=tuple(missing),
                 seconds=dict(timer.seconds),
                 classes=classes,
+                quality=result.quality,
             )
             record.write(draft / self._stage.record.name)
         return record

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from infnet_monai.inference.class_statistics import ClassStatistics, measure_classes
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
 from infnet_monai.label_scheme import BINARY, LabelScheme
+from infnet_monai.quality.estimate import QualityEstimate
 from infnet_monai.scans.load import SLICE_AXES, load_scan
 from infnet_monai.scans.source import ScanSource
 
@@ -48,6 +49,7 @@ class Segmentation:
         removed_outside_chest_ml: Volume of what the network took for lesion outside the chest; ``None`` where no lungs
             were found, so that nothing was removed, and where the masks were read from files.
         scheme: The lesion classes.
+        quality: Whether the mask can be trusted; ``None`` where the masks were read from files.
     """
 
     mask: NDArray[np.uint8]
@@ -59,6 +61,7 @@ class Segmentation:
     warnings: tuple[str, ...] = ()
     removed_outside_chest_ml: float | None = None
     scheme: LabelScheme = BINARY
+    quality: QualityEstimate | None = None
 
     @cached_property
     def statistics(self) -> LesionStatistics:

@@ -21,6 +21,9 @@ from infnet_monai.inference.scan_checks import LogWarningsd, scan_warnings
 from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
 from infnet_monai.lungs.keep_in_chest import REMOVED_ML
+from infnet_monai.quality.estimate import QualityEstimate, unrated
+from infnet_monai.quality.model import read_quality
+from infnet_monai.quality.watch import NetworkWatch
 from infnet_monai.run_record import StageTimer
 from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.load import scan_from_array
@@ -52,6 +55,7 @@ class Segmenter:
         settings: Values of the bundle's ``inference.json`` that decide the mask.
         acceptance: Problems of scans that are accepted: its ``accept`` and ``all_scans``.
         scheme: The lesion classes.
+        quality: Estimate of how good a mask is; ``None`` without a quality file for these weights.
 
     Raises:
         InputError: There is no such bundle, device or value, or the weights cannot be loaded.
@@ -81,6 +85,7 @@ class Segmenter:
         self.weights = Path(config.build("weights"))
         self.device = torch.device(config.build("device"))
         self.network = config.build("network")
+        self.quality = read_quality(self.weights)
         self._inferer = config.build("inferer")
         self._preprocessing = config.preprocessing()
         self._restoring = [step for step in config.postprocessing() if not isinstance(step, SaveImaged | LogWarningsd)]
@@ -112,7 +117,7 @@ class Segmenter:
         with unwrapped_input_errors():
             item = self._prepare(self._as_item(scan, affine), timer)
         warnings = scan_warnings(item["image"], item["lungs"], self.settings.lung_crop, self.acceptance)
-        with timer.stage("network"):
+        with timer.stage("network"), NetworkWatch(self.network, self.settings.flips) as watch:
             logits = self._run_network(item["image"].as_tensor()[None].to(self.device), on_slices)
         item["image"] = _without_voxels(item["image"])
         with timer.stage("restore"):
@@ -123,6 +128,7 @@ class Segmenter:
             mask = restored["pred"]
             lungs = reoriented(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
         removed_ml = mask.meta.get(REMOVED_ML)
+        quality = self._estimate(watch, mask, bool(lungs.any()), item["image"].meta.get("spacing_known", True))
         return Segmentation(
             mask=mask[0].numpy(),
             probability=restored["probability"].numpy()[0 if self.scheme.is_single else slice(None)],
@@ -131,8 +137,18 @@ class Segmenter:
             affine=mask.affine.numpy(),
             upright_image=item["upright"],
             intensity=item["image"].meta["intensity"],
-            warnings=(*warnings, *_removal_warnings(removed_ml)),
+            warnings=(*warnings, *_removal_warnings(removed_ml), *([quality.warning] if quality.warning else ())),
             removed_outside_chest_ml=removed_ml,
+            quality=quality,
+        )
+
+    def _estimate(self, watch: NetworkWatch, mask: MetaTensor, lungs: bool, spacing_known: bool) -> QualityEstimate:
+        lesion_ml = float(mask.count_nonzero()) * float(torch.linalg.det(mask.affine[:3, :3]).abs()) / 1000
+        if self.quality is None:
+            return unrated(watch.signals(), lesion_ml)
+        signals = watch.signals(self.quality.references)
+        return self.quality.estimate(
+            signals, lesion_ml, lungs_missing=self.settings.lung_crop and spacing_known and not lungs
         )
 
     def _as_item(self, scan: Scan, affine: ArrayLike | None) -> dict[Any, Any]:

@@ -16,16 +16,18 @@ from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
 from infnet_monai.inference.record import ScanRecord
 from infnet_monai.inference.statistics import LesionStatistics
 from infnet_monai.inference.summary_entries import RecordedScans, record_file
+from infnet_monai.quality.estimate import QualityEstimate
 from infnet_monai.reporting.html_report import ScanReport, ScanRow, write_html_report
 from infnet_monai.run_record import StageTimer
 from infnet_monai.stage import Stage, naming_output
 
 __all__ = ["Summary", "note_scans", "summarise", "unfinished_scans"]
 
-TABLE, PAGE, RUN = "statistics.csv", "report.html", "run.json"
+TABLE, PAGE, REVIEW, RUN = "statistics.csv", "report.html", "review.html", "run.json"
 DONE, NOT_REACHED, UNREADABLE = "done", "not reached", "unreadable"
 FACTS = ("scan", "status", "message", "warnings", "source", "bundle", "intensity")
-COLUMNS = (*FACTS, *(column.name for column in fields(LesionStatistics)))
+QUALITY = tuple(column.name for column in fields(QualityEstimate))
+COLUMNS = (*FACTS, *(column.name for column in fields(LesionStatistics)), *QUALITY)
 EXPECTED = "expected the folder that infnet segment was given as OUT"
 OF_SCANS = ("scans", "failures", "skipped", "warnings", "seconds")  # of run.json, made again from the records
 
@@ -62,6 +64,7 @@ def summarise(
     outcomes: Iterable[Outcome] = (),
     report: bool = True,
     warnings_first: bool = False,
+    review: bool = False,
 ) -> Summary:
     """Write ``statistics.csv``, ``run.json`` and the report of all scans that have results in a folder.
 
@@ -75,6 +78,7 @@ def summarise(
         outcomes: Outcomes that are known otherwise than from the folder.
         report: Write the report, too.
         warnings_first: Put scans that failed or have warnings first in the report.
+        review: Write ``review.html``, too: the report with the most doubtful masks first.
 
     Returns:
         What is in the files.
@@ -85,7 +89,9 @@ def summarise(
     output_dir = Path(output_dir)
     if not output_dir.is_dir():
         raise InputError(f"{output_dir}: no such folder; {EXPECTED}")
-    stage = Stage(output_dir, "run", RUN, obsolete=_pages_of_report(output_dir) if report else ())
+    pages = {PAGE: report, REVIEW: review}
+    obsolete = [old for page, wanted in pages.items() if wanted for old in _pages_of_report(output_dir, page)]
+    stage = Stage(output_dir, "run", RUN, obsolete=obsolete)
     with naming_output(output_dir), stage.lock(wait=True):
         earlier = _read_run(output_dir)
         names = [name for name in (earlier.get("scans", ()) if names is None else names) if name]
@@ -96,9 +102,10 @@ def summarise(
             summary = _write_table(found, draft / TABLE)
             summary.states |= {name: NOT_REACHED for name in names if name not in summary.states}
             if not _known_scans(earlier) <= summary.states.keys():
-                back_up(output_dir, (TABLE, PAGE, RUN))
-            _write_pages_and_record(found, summary, earlier if facts is None else facts, draft, report, warnings_first)
-            summary.files = [output_dir / name for name in (TABLE, PAGE, RUN) if (draft / name).exists()]
+                back_up(output_dir, (TABLE, PAGE, REVIEW, RUN))
+            of_run = earlier if facts is None else facts
+            _write_pages_and_record(found, summary, of_run, draft, pages, warnings_first)
+            summary.files = [output_dir / name for name in (TABLE, PAGE, REVIEW, RUN) if (draft / name).exists()]
     return summary
 
 
@@ -164,7 +171,9 @@ def _table_row(record: ScanRecord) -> dict[str, Any]:
     facts = {"scan": record.scan, "status": DONE, "warnings": "; ".join(record.warnings)}
     source = one_line(record.made_by.scan.path)
     facts |= {"source": source, "bundle": record.made_by.model, "intensity": record.intensity}
-    return {**facts, **record.statistics.as_dict(), **record.class_columns}
+    quality = record.quality.as_dict() if record.quality else {}
+    quality |= {"quality_reasons": "; ".join(quality.get("quality_reasons", ()))}
+    return {**facts, **record.statistics.as_dict(), **quality, **record.class_columns}
 
 
 def _add_record(summary: Summary, record: ScanRecord) -> None:
@@ -174,19 +183,27 @@ def _add_record(summary: Summary, record: ScanRecord) -> None:
     for stage, seconds in record.seconds.items():
         summary.seconds[stage] += seconds
     statistics = record.statistics.as_dict()
-    summary.rows.append(ScanReport(record.scan, record.status, "", statistics, warnings=record.warnings).row())
+    report = ScanReport(record.scan, record.status, "", statistics, warnings=record.warnings, quality=record.quality)
+    summary.rows.append(report.row())
 
 
 def _write_pages_and_record(
-    found: RecordedScans, summary: Summary, facts: Mapping[str, Any], draft: Path, report: bool, warnings_first: bool
+    found: RecordedScans,
+    summary: Summary,
+    facts: Mapping[str, Any],
+    draft: Path,
+    pages: Mapping[str, bool],
+    warnings_first: bool,
 ) -> None:
     general = {name: value for name, value in facts.items() if name not in OF_SCANS} or {"bundles": summary.models}
     timer = StageTimer()
-    if report:
+    if any(pages.values()):
         model = ", ".join(summary.models) or f"{facts.get('bundle', '')} {facts.get('bundle_version', '')}".strip()
         shown = general | {"seconds": _rounded(summary.seconds)}
+        orders: dict[str, dict[str, Any]] = {PAGE: {"warnings_first": warnings_first}, REVIEW: {"doubtful_first": True}}
         with timer.stage("report"):
-            write_html_report(draft / PAGE, summary.rows, found.report, model, shown, warnings_first=warnings_first)
+            for page in (name for name, wanted in pages.items() if wanted):
+                write_html_report(draft / page, summary.rows, found.report, model, shown, **orders[page])
     of_scans: dict[str, Any] = {"scans": summary.states, "failures": summary.failures, "skipped": summary.skipped}
     of_scans |= {"warnings": summary.warnings, "seconds": _rounded({**summary.seconds, **timer.seconds})}
     write_json(general | of_scans, draft / RUN)
@@ -212,7 +229,7 @@ def _known_scans(run: Mapping[str, Any]) -> set[str]:
     return {name for name, state in run.get("scans", {}).items() if state != NOT_REACHED}
 
 
-def _pages_of_report(output_dir: Path) -> list[str]:
-    """Return the further pages of the report that is there."""
-    folder = output_dir / Path(PAGE).stem
+def _pages_of_report(output_dir: Path, page: str) -> list[str]:
+    """Return the further pages of a report that is there."""
+    folder = output_dir / Path(page).stem
     return [path.relative_to(output_dir).as_posix() for path in folder.glob("page_*.html")]

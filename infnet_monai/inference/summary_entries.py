@@ -112,6 +112,7 @@ class RecordedScans:
             sheet=sheet,
             files=files,
             classes=_class_rows(record),
+            quality=record.quality,
         )
 
 

@@ -16,6 +16,13 @@ __all__ = ["AppModel", "write_app"]
 
 SAMPLE_APP = Path("monailabel", "sample-apps", "monaibundle")
 WEIGHTS = Path("models", "model.pt")
+# What the sample app lacks: the next scan by doubt, see active_learning.py.
+ADDED = """
+
+from infnet_monai.monai_label.active_learning import add_quality  # noqa: E402
+
+add_quality(MyApp)
+"""
 OWN_FOLDERS = ("models", "eval", "earlier-*", "__pycache__")
 # MONAI Label takes bundles with these in their name for another kind of task, and splits its list at commas.
 MISREAD_IN_NAMES = ("deepedit", "deepgrow", "detection", "classification", ",")
@@ -60,6 +67,8 @@ def write_app(app_dir: str | Path, bundles: Sequence[str | Path], prefix: str | 
         _check(folder, [other.name for other in folders], app)
     if not is_app:
         shutil.copytree(sample_app, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        with open(app / "main.py", "a", encoding="utf-8") as file:
+            file.write(ADDED)
     return [_write_bundle(folder, app) for folder in folders]
 
 

@@ -17,6 +17,8 @@ LOOPBACK = "127.0.0.1"
 SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Of a picture such as PNG, MONAI Label would write the mask with rows and columns swapped.
 VOLUMES = {"MONAI_LABEL_DATASTORE_FILE_EXT": '["*.nii.gz", "*.nii", "*.nrrd", "*.mha"]'}
+# Scoring segments all scans without a label: it is for the user to ask for, POST /scoring/infnet_quality.
+SCORING = {"MONAI_LABEL_AUTO_UPDATE_SCORING": "false"}
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",  # a training would ask for ImageNet weights, which the model's own replace anyway
     "DO_NOT_TRACK": "true",  # MLflow
@@ -67,6 +69,7 @@ class Server:
         return {
             **SHARED_CORES,
             **VOLUMES,
+            **SCORING,
             **variables,
             **OFFLINE,
             "PATH": os.pathsep.join([tools, variables.get("PATH", os.defpath)]),

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from infnet_monai.files import atomic_write
+from infnet_monai.quality.estimate import QualityEstimate
 from infnet_monai.reporting.slice_sheet import SliceSheet
 
 __all__ = ["SCANS_ON_PAGE", "ClassRow", "ScanReport", "ScanRow", "report_pages", "write_html_report"]
@@ -94,6 +95,7 @@ class ScanReport:
         files: Paths of the results, relative to the first page, linked from it.
         warnings: What a user should know of it, one sentence each.
         classes: Its lesion classes where there are several.
+        quality: Whether its mask can be trusted.
     """
 
     name: str
@@ -105,12 +107,14 @@ class ScanReport:
     files: Sequence[str] = ()
     warnings: Sequence[str] = ()
     classes: Sequence[ClassRow] = ()
+    quality: QualityEstimate | None = None
 
     def row(self) -> ScanRow:
         """Return what the table of all scans shows."""
         more = f" (and {len(self.warnings) - 1} more)" if len(self.warnings) > 1 else ""
         remark = self.message or (f"{self.warnings[0]}{more}" if self.warnings else "")
-        return ScanRow(self.name, self.status, remark, tuple(self.statistics.get(column.key) for column in COLUMNS))
+        values = tuple(self.statistics.get(column.key) for column in COLUMNS)
+        return ScanRow(self.name, self.status, remark, values, self.quality.confidence if self.quality else None)
 
 
 @dataclass(frozen=True)
@@ -122,12 +126,14 @@ class ScanRow:
         status: See :class:`ScanReport`.
         remark: Message or first warning.
         values: Values of :data:`COLUMNS`.
+        confidence: Confidence in the mask, see :class:`infnet_monai.quality.QualityEstimate`.
     """
 
     name: str
     status: str
     remark: str
     values: tuple[Value, ...]
+    confidence: float | None = None
 
     @property
     def level(self) -> str:
@@ -158,6 +164,7 @@ def write_html_report(
     run: Mapping[str, Any] | None = None,
     title: str = "Lung infection on chest CT",
     warnings_first: bool = False,
+    doubtful_first: bool = False,
 ) -> list[Path]:
     """Write the report of a run: the table of all scans and the first 100 of them, then a page for each 100 more.
 
@@ -172,11 +179,12 @@ def write_html_report(
         run: Facts of the run, e.g. its record; may be nested.
         title: Title of the pages.
         warnings_first: Put scans that failed or have warnings before the others.
+        doubtful_first: Put failed scans first, then the others by their confidence, the lowest first.
 
     Returns:
         The pages.
     """
-    rows = sorted(rows, key=lambda row: _rank(row, warnings_first))
+    rows = sorted(rows, key=_doubt if doubtful_first else lambda row: _rank(row, warnings_first))
     shown = [row.name for row in rows if row.status != SKIPPED]
     pages = report_pages(Path(path), len(shown))
     environment = Environment(
@@ -201,6 +209,12 @@ def _rank(row: ScanRow, warnings_first: bool) -> tuple[int, float]:
     level = row.level if warnings_first or row.level != OK else "warning"
     volume = row.values[[column.key for column in COLUMNS].index(SORT_KEY)]
     return ranks.index(level), -(volume or 0)
+
+
+def _doubt(row: ScanRow) -> tuple[int, float]:
+    """Return the key that sorts the most doubtful scans to the front, those of unknown confidence among them."""
+    rank = {FAILED: 0, SKIPPED: 2}.get(row.level, 1)
+    return rank, -1.0 if row.confidence is None else row.confidence
 
 
 def _count_by_status(rows: Sequence[ScanRow]) -> dict[str, int]:

@@ -32,7 +32,8 @@ def test_app_holds_the_sample_and_copies_of_the_bundles(tmp_path, prefix):
     (model,) = write_app(app, [bundle], prefix)
     assert model == ("infnet_tiny", app / "model" / "infnet_tiny" / "models" / "model.pt", False)
     assert model.weights.read_text() == "first"
-    assert (app / "main.py").read_text() == "app"
+    assert (app / "main.py").read_text().startswith("app\n")
+    assert (app / "main.py").read_text().endswith("add_quality(MyApp)\n")
     assert not (model.weights.parent / "last.pth").exists()
     assert not model.weights.is_symlink()
 

@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from infnet_monai.quality import QualityEstimate
 from infnet_monai.reporting.html_report import ScanReport, write_html_report
 from infnet_monai.reporting.overlay import ViewerSlice
 from infnet_monai.reporting.slice_sheet import write_slice_sheet
@@ -223,3 +224,37 @@ def test_in_a_browser_the_table_is_paged_sorted_and_searched(tmp_path):
         name.replace("&lt;", "<").replace("&gt;", ">") for name in names
     ]
     assert title.split(";")[-2] == "report/page_2.html#scan-188"
+
+
+def rated(name, light, dice, reasons=()):
+    quality = QualityEstimate(light, reasons, dice, dice - 0.1, dice + 0.1, 30.0, 55.0, 0.8, 4.0, 25.0)
+    return ScanReport(name, "ok", "", STATISTICS, quality=quality)
+
+
+def test_the_light_its_reasons_and_the_ranges_stand_with_the_scan(tmp_path):
+    (page,) = write(tmp_path / "report.html", [rated("a", "check", 0.41, ("many lesion pixels are <uncertain>",))])
+    words = " ".join(re.sub(r"<[^>]+>", " ", text_of(page)).split())
+    assert "Can the mask be trusted? check many lesion pixels are &lt;uncertain&gt;" in words
+    assert "Predicted Dice 0.41, 0.31 to 0.51 Range of the lesion volume 30 to 55 ml" in words
+    assert "maps (Dice) 0.80" in words
+
+
+def test_without_a_quality_file_the_agreement_is_shown_and_what_lacks(tmp_path):
+    quality = QualityEstimate(quality_reasons=("no estimate: no file",), map_agreement=0.5)
+    (page,) = write(tmp_path / "report.html", [ScanReport("a", "ok", "", STATISTICS, quality=quality)])
+    words = " ".join(re.sub(r"<[^>]+>", " ", text_of(page)).split())
+    assert "Can the mask be trusted? no estimate: no file" in words
+    assert "Predicted Dice" not in words
+
+
+def test_the_most_doubtful_masks_come_first_where_that_is_asked_for(tmp_path):
+    unknown = ScanReport("unknown", "ok", "", STATISTICS)
+    scans = [
+        rated("sure", "good", 0.9),
+        unknown,
+        ScanReport("scout", "skipped", "localizer"),
+        rated("doubtful", "do not use", 0.2),
+        ScanReport("broken", "failed", "broken.nii.gz: truncated"),
+    ]
+    (page,) = write(tmp_path / "review.html", scans, doubtful_first=True)
+    assert [row[0] for row in rows_of(text_of(page))] == ["broken", "unknown", "doubtful", "sure", "scout"]
