@@ -15,7 +15,7 @@ LAYERS = (
     {"transforms"},
     {"lungs"},
     {"data"},
-    {"phantom", "preparation", "evaluation"},
+    {"phantom", "preparation", "evaluation", "findings"},
     {"reporting"},
     {"handlers"},
     {"inference"},

@@ -14,6 +14,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
+from infnet_monai.findings import LobeFiles
 from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
 from infnet_monai.inference.manifest import read_manifest
 from infnet_monai.inference.parts import parse_part
@@ -74,6 +75,13 @@ def segment(
     flips: Annotated[
         bool, typer.Option("--flips", help="Test-time augmentation: average with the mirrored slices; twice the time.")
     ] = False,
+    lobes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|FOLDER", help="Lobes of lungmask or TotalSegmentator, for the CT severity score."),
+    ] = None,
+    lobe_numbering: Annotated[
+        str, typer.Option(help="What their values mean: auto, lungmask (1-5) or totalsegmentator (10-14).")
+    ] = "auto",
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
     **outputs: bool,
@@ -81,7 +89,8 @@ def segment(
     """Segment lung infection in scans: masks, statistics, pictures."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
     asked = [name for name, wanted in outputs.items() if wanted]
-    options = BatchOptions(asked, report, overwrite, part=parse_part(part, os.environ))
+    given_lobes = LobeFiles(lobes, lobe_numbering) if lobes else None
+    options = BatchOptions(asked, report, overwrite, part=parse_part(part, os.environ), lobes=given_lobes)
     given = [*(inputs or ()), *(read_manifest(manifest) if manifest else ())]
     if not given:
         raise InputError("no scans are given; name files or folders, or a --manifest")

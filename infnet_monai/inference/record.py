@@ -10,6 +10,7 @@ from typing import Any
 
 from infnet_monai.errors import InputError
 from infnet_monai.files import write_json
+from infnet_monai.findings import Findings
 from infnet_monai.inference.bundle_config import SegmentationSettings
 from infnet_monai.inference.statistics import LesionStatistics
 from infnet_monai.scans.source import ScanIdentity
@@ -28,6 +29,7 @@ class MadeBy:
         weights: SHA-256 of the file of weights.
         settings: Values that decide the mask.
         acceptance: Codes of the scan's problems that were accepted, without which it would have no results.
+        lobes: Hash of the lobes that were given, and of their numbering; empty where none were.
     """
 
     scan: ScanIdentity
@@ -36,6 +38,7 @@ class MadeBy:
     weights: str
     settings: SegmentationSettings
     acceptance: tuple[str, ...] = ()
+    lobes: str = ""
 
     @property
     def model(self) -> str:
@@ -56,14 +59,16 @@ class MadeBy:
             "weights": self.weights,
             "settings": self.settings.as_dict(),
             "acceptance": list(self.acceptance),
+            "lobes": self.lobes,
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> MadeBy:
-        """Return what :meth:`as_dict` has written, also without ``acceptance``, which earlier records lack."""
+        """Return what :meth:`as_dict` has written, also without what earlier records lack."""
         bundle, version = content["bundle"].rsplit(" ", 1)
         settings, accepted = SegmentationSettings(**content["settings"]), tuple(content.get("acceptance", ()))
-        return cls(ScanIdentity(**content["scan"]), bundle, version, content["weights"], settings, accepted)
+        scan, lobes = ScanIdentity(**content["scan"]), content.get("lobes", "")
+        return cls(scan, bundle, version, content["weights"], settings, accepted, lobes)
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class ScanRecord:
         statistics: Volumes and fractions of lesions and lungs.
         not_made: Endings of the files that were asked for and cannot be written for this scan; a warning says why.
         seconds: Time of each stage of the work.
+        findings: Opacity by density, by thirds of the lungs and by lobes, and near the pleura.
     """
 
     scan: str
@@ -89,6 +95,7 @@ class ScanRecord:
     statistics: LesionStatistics
     not_made: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def status(self) -> str:
@@ -106,13 +113,14 @@ class ScanRecord:
             "lungs_found": self.lungs_found,
             "warnings": list(self.warnings),
             "statistics": self.statistics.as_dict(),
+            "findings": self.findings.as_dict(),
             "not_made": list(self.not_made),
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ScanRecord:
-        """Return what :meth:`as_dict` has written, also without ``not_made``, which earlier records lack."""
+        """Return what :meth:`as_dict` has written, also without what earlier records lack."""
         return cls(
             scan=content["scan"],
             made_by=MadeBy.from_dict(content["made_by"]),
@@ -122,6 +130,7 @@ class ScanRecord:
             statistics=LesionStatistics(**content["statistics"]),
             not_made=tuple(content.get("not_made", ())),
             seconds=content["seconds"],
+            findings=Findings(**content.get("findings", {})),
         )
 
     def write(self, path: str | Path) -> None:

@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import ArrayLike, NDArray
 
+from infnet_monai.findings import Findings, measure_findings
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
 from infnet_monai.scans.load import SLICE_AXES, load_scan
 from infnet_monai.scans.source import ScanSource
@@ -45,6 +46,8 @@ class Segmentation:
         warnings: What a user should know of this scan, one sentence each.
         removed_outside_chest_ml: Volume of what the network took for lesion outside the chest; ``None`` where no lungs
             were found, so that nothing was removed, and where the masks were read from files.
+        upright_lobes: Lobes ``(H, W, D)`` on the voxels of ``upright_image``, 1 to 5 in the order of
+            :data:`infnet_monai.findings.LOBES`; ``None`` where none are given.
     """
 
     mask: NDArray[np.uint8]
@@ -55,14 +58,25 @@ class Segmentation:
     probability: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
     removed_outside_chest_ml: float | None = None
+    upright_lobes: NDArray[np.uint8] | None = None
 
     @cached_property
     def statistics(self) -> LesionStatistics:
         """Volumes and fractions of lesions and lungs."""
-        image_hu = self.upright_image[0].numpy() if self.intensity == "hu" else None
         return measure_lesions(
-            self.upright_mask, self.affine, self.upright_lungs, image_hu, self.removed_outside_chest_ml
+            self.upright_mask, self.affine, self.upright_lungs, self._upright_hu, self.removed_outside_chest_ml
         )
+
+    @cached_property
+    def findings(self) -> Findings:
+        """Opacity by density, by thirds of the lungs and by lobes, and near the pleura."""
+        return measure_findings(
+            self.upright_mask, self.upright_spacing_mm, self.upright_lungs, self._upright_hu, self.upright_lobes
+        )
+
+    @property
+    def _upright_hu(self) -> NDArray | None:
+        return self.upright_image[0].numpy() if self.intensity == "hu" else None
 
     @cached_property
     def upright_mask(self) -> NDArray[np.uint8]:

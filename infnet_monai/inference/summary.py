@@ -12,6 +12,7 @@ from typing import Any
 
 from infnet_monai.errors import InputError, one_line
 from infnet_monai.files import back_up, write_json
+from infnet_monai.findings import Findings
 from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
 from infnet_monai.inference.record import ScanRecord
 from infnet_monai.inference.scan_results import naming_output
@@ -26,7 +27,7 @@ __all__ = ["Summary", "note_scans", "summarise", "unfinished_scans"]
 TABLE, PAGE, RUN = "statistics.csv", "report.html", "run.json"
 DONE, NOT_REACHED, UNREADABLE = "done", "not reached", "unreadable"
 FACTS = ("scan", "status", "message", "warnings", "source", "bundle", "intensity")
-COLUMNS = (*FACTS, *(column.name for column in fields(LesionStatistics)))
+COLUMNS = (*FACTS, *(column.name for of in (LesionStatistics, Findings) for column in fields(of)))
 EXPECTED = "expected the folder that infnet segment was given as OUT"
 OF_SCANS = ("scans", "failures", "skipped", "warnings", "seconds")  # of run.json, made again from the records
 
@@ -152,7 +153,7 @@ def _table_row(record: ScanRecord) -> dict[str, Any]:
     facts = {"scan": record.scan, "status": DONE, "warnings": "; ".join(record.warnings)}
     source = one_line(record.made_by.scan.path)
     facts |= {"source": source, "bundle": record.made_by.model, "intensity": record.intensity}
-    return {**facts, **record.statistics.as_dict()}
+    return {**facts, **record.statistics.as_dict(), **record.findings.as_dict()}
 
 
 def _add_record(summary: Summary, record: ScanRecord) -> None:
