@@ -19,7 +19,7 @@ LAYERS = (
     {"reporting"},
     {"handlers"},
     {"inference"},
-    {"training"},
+    {"training", "follow_up"},
     {"comparison", "semi"},
     {"bundle", "benchmarks", "monai_label", "cli"},
 )

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from infnet_monai import __version__
 from infnet_monai.cli.convert_weights import convert_weights
+from infnet_monai.cli.follow_up import follow_up
 from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
 from infnet_monai.cli.summarise import summarise
@@ -50,5 +51,6 @@ def version() -> None:
 
 app.command()(segment)
 app.command()(summarise)
+app.command()(follow_up)
 app.command()(scans)
 app.command()(convert_weights)
