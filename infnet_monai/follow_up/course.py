@@ -10,7 +10,7 @@ import pandas as pd
 from infnet_monai.follow_up.visits import Visit
 from infnet_monai.inference.record import ScanRecord
 
-__all__ = ["COLUMNS", "course_table"]
+__all__ = ["COLUMNS", "QUALITY", "course_table"]
 
 STATISTICS = (
     *("lesion_volume_ml", "lesion_percent_of_lung", "lesion_percent_of_right_lung", "lesion_percent_of_left_lung"),
@@ -22,7 +22,8 @@ COLUMNS = (
     *(f"change_of_{name}" for name in CHANGES),
     *("bundle", "warnings"),
 )
-QUALITY = "quality"  # stands before the warnings where the records have it
+# Before the warnings, where records have an estimate of quality.
+QUALITY = ("quality", "predicted_dice", "lesion_volume_low_ml", "lesion_volume_high_ml")
 NOT_OF_SETTINGS = {"scan", "lobes", "acceptance"}
 
 
@@ -37,13 +38,14 @@ def course_table(visits: Sequence[Visit], records: Mapping[str, ScanRecord]) -> 
         records: Records of these scans, by name.
 
     Returns:
-        One row a scan with :data:`COLUMNS`, and ``quality`` where a record has it; undefined values are ``None``.
+        One row a scan with :data:`COLUMNS`, and :data:`QUALITY` where a record has an estimate of it; undefined
+        values are ``None``.
     """
     patients: dict[str, list[Visit]] = {}
     for visit in visits:
         patients.setdefault(visit.patient, []).append(visit)
     rows = [row for own in patients.values() if len(own) > 1 for row in _rows(own, records)]
-    names = [*COLUMNS[:-1], *([QUALITY] if any(QUALITY in row for row in rows) else []), COLUMNS[-1]]
+    names = [*COLUMNS[:-1], *(name for name in QUALITY if any(row.get(name) is not None for row in rows)), COLUMNS[-1]]
     return pd.DataFrame(rows, columns=names, dtype=object)
 
 
@@ -70,16 +72,16 @@ def _rows(visits: Sequence[Visit], records: Mapping[str, ScanRecord]) -> Iterato
             **{name: values.get(name) for name in STATISTICS},
             **changes,
             "bundle": record.made_by.model,
-            **{name: value for name, value in values.items() if name == QUALITY},
+            **{name: values.get(name) for name in QUALITY},
             "warnings": "; ".join(warnings),
         }
 
 
 def _values(record: ScanRecord) -> dict[str, Any]:
-    """Return what a record says of its scan, its quality wherever it stands."""
+    """Return what a record says of its scan."""
     content = record.as_dict()
     values = {**content["statistics"], **content["findings"]}
-    return values | ({QUALITY: content[QUALITY]} if isinstance(content.get(QUALITY), str | int | float) else {})
+    return values | dict(content.get("quality") or {})
 
 
 def _change(before: float | None, after: float | None) -> float | None:
@@ -89,7 +91,7 @@ def _change(before: float | None, after: float | None) -> float | None:
 def _differences(record: ScanRecord, first: ScanRecord) -> list[str]:
     """Say what makes a scan hard to compare with the first one."""
     differing = [name for name in record.made_by.differences(first.made_by) if name not in NOT_OF_SETTINGS]
-    sentences = [f"made with another {' and '.join(differing)} than the first scan"] if differing else []
+    sentences = [f"{' and '.join(differing)} differ from those of the first scan"] if differing else []
     if record.intensity != first.intensity:
         sentences.append(f"intensities are {record.intensity}, those of the first scan {first.intensity}")
     return sentences

@@ -56,12 +56,12 @@ def read_visits(path: str | Path) -> list[Visit]:
             lacking = [name for name in NEEDED if name not in (table.fieldnames or ())]
             if lacking:
                 raise InputError(f"{path}: has no column {lacking[0]}; {EXPECTED}")
-            rows = [(table.line_num, *((row[name] or "").strip() for name in NEEDED)) for row in table]
+            rows = [(table.line_num, [(row[name] or "").strip() for name in NEEDED]) for row in table]
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); {EXPECTED}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: is no CSV file in UTF-8 ({error}); {EXPECTED}") from error
-    visits = [_visit(f"{path}, line {number}", *values) for number, *values in rows]
+    visits = [_visit(f"{path}, line {number}", *values) for number, values in rows]
     twice = [scan for scan, count in Counter(visit.scan for visit in visits).items() if count > 1]
     if twice:
         raise InputError(f"{path}: scan {twice[0]!r} is listed twice; keep one of its rows")

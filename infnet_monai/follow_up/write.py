@@ -97,9 +97,11 @@ def _numbered(visits: list[Visit]) -> list[Visit]:
 
 def _write(table: pd.DataFrame, single: int, folder: Path) -> None:
     table.to_csv(folder / TABLE, index=False, lineterminator="\n", errors="backslashreplace")
-    courses = []
+    courses, names = [], [str(name) for name in table]
     for number, (patient, rows) in enumerate(table.groupby("patient", sort=False), start=1):
         picture = f"{PICTURES}/patient_{number}.png"  # not by the name, which may be any text
         draw_follow_up(rows, folder / picture)
-        courses.append(PatientCourse(str(patient), picture, rows.to_dict("records")))
+        courses.append(
+            PatientCourse(str(patient), picture, [dict(zip(names, row, strict=True)) for row in rows.to_numpy()])
+        )
     write_follow_up_page(folder / PAGE, courses, single)

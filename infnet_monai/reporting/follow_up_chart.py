@@ -1,4 +1,4 @@
-"""Picture of a patient's scans over time: lesion volume, lesion fraction of the lungs, quality where it is known."""
+"""Picture of a patient's scans over time: volume and fraction of lesion, predicted Dice where it is known."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ DPI = 120
 PANELS = (
     ("lesion_volume_ml", "Lesion volume (ml)", "#0072b2"),
     ("lesion_percent_of_lung", "Lesion in % of the lungs", "#d55e00"),
-    ("quality", "Quality", "#595959"),
+    ("predicted_dice", "Predicted Dice of the mask", "#595959"),
 )
+LOW, HIGH = "lesion_volume_low_ml", "lesion_volume_high_ml"
 
 
 def draw_follow_up(rows: pd.DataFrame, path: str | Path) -> Path:
@@ -26,7 +27,8 @@ def draw_follow_up(rows: pd.DataFrame, path: str | Path) -> Path:
 
     Args:
         rows: Rows of one patient of :func:`infnet_monai.follow_up.course_table`. Scans with warnings are drawn hollow;
-            where a value is undefined, or the order of scans is not known, the line is broken.
+            where a value is undefined, or the order of scans is not known, the line is broken. Where the range of a
+            volume is known, it is a bar.
         path: PNG file to write, whole or not at all.
 
     Returns:
@@ -37,8 +39,10 @@ def draw_follow_up(rows: pd.DataFrame, path: str | Path) -> Path:
     figure = Figure(figsize=(4.2 * max(1, len(panels)), 3), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (name, title, colour) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _draw_panel(axes, rows, numbers[name], colour)
         axes.set_title(title, fontsize=10)
+        _draw_panel(axes, rows, numbers[name], colour)
+        if name == "lesion_volume_ml" and {LOW, HIGH} <= set(rows):
+            _draw_ranges(axes, rows, colour)
     with atomic_write(path) as draft:
         figure.savefig(draft)
     return Path(path)
@@ -55,3 +59,10 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, values: pd.Series, colour: str) 
     axes.set_ylim(0, max(1.0, 1.15 * float(values.max())))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_ranges(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    low, high = (pd.to_numeric(rows[name], errors="coerce") for name in (LOW, HIGH))
+    axes.vlines(rows["days_since_first"].astype(float), low, high, color=colour, alpha=0.5)
+    if high.notna().any():
+        axes.set_ylim(0, max(axes.get_ylim()[1], 1.05 * float(high.max())))

@@ -26,7 +26,8 @@ COLUMNS = (
     ("lung_volume_ml", "Lungs (ml)", 0),
     ("zone_score_0_to_24", "Zone score (0–24)", 0),
     ("ct_severity_score_0_to_25", "CT severity score (0–25)", 0),
-    ("quality", "Quality", 2),
+    ("quality", "Quality", 0),
+    ("predicted_dice", "Predicted Dice", 2),
 )
 
 

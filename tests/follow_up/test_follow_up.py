@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,8 +80,39 @@ def test_other_weights_or_settings_are_a_warning_in_table_and_page(results, pati
 
     table = follow_up(results, tmp_path / "new", patients).table
 
-    assert table["warnings"].tolist()[:2] == ["", f"made with another {what} than the first scan"]
-    assert f"ct_b: made with another {what} than the first scan" in text_of(tmp_path / "new" / "follow_up.html")
+    assert table["warnings"].tolist()[:2] == ["", f"{what} differ from those of the first scan"]
+    assert f"ct_b: {what} differ from those of the first scan" in text_of(tmp_path / "new" / "follow_up.html")
+
+
+class RatedRecord(ScanRecord):
+    """A record with an estimate of the mask's quality."""
+
+    def as_dict(self):
+        quality = {
+            "quality": "check",
+            "predicted_dice": 0.71,
+            "lesion_volume_low_ml": 9.0,
+            "lesion_volume_high_ml": 12.0,
+        }
+        return {**super().as_dict(), "quality": quality}
+
+
+def test_an_estimate_of_quality_is_in_table_page_and_picture(results, patients, tmp_path, monkeypatch):
+    follow_up(results, tmp_path / "plain", patients)
+    monkeypatch.setattr("infnet_monai.inference.summary_entries.ScanRecord", RatedRecord)
+
+    table = follow_up(results, tmp_path / "new", patients).table
+
+    assert table.columns[-5:-1].tolist() == [
+        "quality",
+        "predicted_dice",
+        "lesion_volume_low_ml",
+        "lesion_volume_high_ml",
+    ]
+    assert set(table["predicted_dice"]) == {0.71}
+    assert "check 0.71" in text_of(tmp_path / "new" / "follow_up.html")
+    widths = [plt.imread(tmp_path / name / "follow_up" / "patient_1.png").shape[1] for name in ("plain", "new")]
+    assert widths[1] == pytest.approx(1.5 * widths[0], abs=2)  # three panels instead of two
 
 
 def test_two_scans_of_one_day_have_no_order(results, patients, tmp_path):
