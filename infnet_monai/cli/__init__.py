@@ -17,6 +17,7 @@ from infnet_monai.cli.compare import compare
 from infnet_monai.cli.convert_weights import convert_weights
 from infnet_monai.cli.evaluate import evaluate
 from infnet_monai.cli.evaluate_maps import evaluate_maps
+from infnet_monai.cli.follow_up import follow_up
 from infnet_monai.cli.label_server import label_server
 from infnet_monai.cli.prepare import prepare
 from infnet_monai.cli.propagate import propagate
@@ -62,6 +63,7 @@ def version(
 _add(segment, SEGMENT, "segment SCANS -o OUT")
 _add(scans, SEGMENT, "scans ARCHIVE --csv scans.csv")
 _add(summarise, SEGMENT, "summarise OUT --warnings-first")
+_add(follow_up, SEGMENT, "follow-up OUT --patients patients.csv -o COURSE")
 _add(prepare, TRAIN, "prepare DATA --validation 0.2 --group-by '(p[0-9]+)_'")
 _add(train, TRAIN, "train vgg16 --dataset-dir DATA --epochs 50", passes_on=True)
 _add(propagate, TRAIN, "propagate --dataset-dir DATA --unlabelled SLICES --output-dir OUT", ManyValuesCommand)

@@ -77,6 +77,13 @@ def segment(
     flips: Annotated[
         bool, typer.Option("--flips", help="Test-time augmentation: average with the mirrored slices; twice the time.")
     ] = False,
+    lobes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|FOLDER", help="Lobes of lungmask or TotalSegmentator, for the CT severity score."),
+    ] = None,
+    lobe_numbering: Annotated[
+        str, typer.Option(help="What their values mean: auto, lungmask (1-5) or totalsegmentator (10-14).")
+    ] = "auto",
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
     review: Annotated[
         bool, typer.Option("--review", help="Write review.html, too: the report, most doubtful masks first.")
@@ -92,11 +99,13 @@ def segment(
     # What loads PyTorch and MONAI comes after the scans have been found, so that a wrong path is answered at once.
     from tqdm.contrib.logging import logging_redirect_tqdm
 
+    from infnet_monai.findings import LobeFiles
     from infnet_monai.inference.batch import BatchOptions, segment_scans
     from infnet_monai.inference.segmenter import Segmenter
 
     asked = [name for name, wanted in outputs.items() if wanted]
-    options = BatchOptions(asked, report, overwrite, part=numbered, review=review)
+    given_lobes = LobeFiles(lobes, lobe_numbering) if lobes else None
+    options = BatchOptions(asked, report, overwrite, part=numbered, review=review, lobes=given_lobes)
     choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
     segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
     with logging_redirect_tqdm():

@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from infnet_monai.errors import InputError, one_line
+from infnet_monai.findings import LobeFiles
 from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
 from infnet_monai.inference.parts import Part
 from infnet_monai.inference.record import MadeBy, ScanRecord
@@ -50,6 +51,7 @@ class BatchOptions:
         progress: Show bars over scans and slices.
         part: Part of the scans to do, where many machines share them; all by default.
         review: Write ``review.html``, too: the report with the most doubtful masks first.
+        lobes: Lobes of the scans, for statistics of each; none by default.
 
     Raises:
         InputError: There is no such output.
@@ -61,6 +63,7 @@ class BatchOptions:
     progress: bool = True
     part: Part | None = None
     review: bool = False
+    lobes: LobeFiles | None = None
 
     def __post_init__(self) -> None:
         for name in self.outputs:
@@ -128,6 +131,8 @@ def segment_scans(
     scans = _find(inputs, output_dir)
     for writer in options.writers():
         writer.check()
+    if options.lobes is not None:
+        options.lobes.check([scan.name for scan in scans])
     batch = _Batch(output_dir, segmenter, options, started=_probe(output_dir))
     names = [scan.name for scan in scans]
     note_scans(output_dir, batch.run.as_dict(), names)
@@ -240,7 +245,8 @@ class _Batch:
 
     def _made_by(self, scan: ScanSource, accepted: tuple[str, ...]) -> MadeBy:
         one, weights = self.segmenter, self.run.weights_sha256
-        return MadeBy(scan.identity(), one.name, one.version, weights, one.settings, accepted)
+        lobes = self.options.lobes.identity(scan.name) if self.options.lobes else ""
+        return MadeBy(scan.identity(), one.name, one.version, weights, one.settings, accepted, lobes)
 
     def _segment(self, scan: ScanSource, results: ScanResults, made_by: MadeBy) -> ScanRecord:
         timer = StageTimer(self.segmenter.device)
@@ -259,6 +265,9 @@ class _Batch:
                 bar.update(slices)
 
             segmentation = self.segmenter.segment(scan, timer=timer, on_slices=show)
+        if self.options.lobes is not None:
+            lobes = self.options.lobes.read(scan.name, segmentation.upright_image)
+            segmentation = replace(segmentation, upright_lobes=lobes)
         wants_map = any(isinstance(writer, ProbabilityWriter) for writer in self.writers)
         return segmentation if wants_map else replace(segmentation, probability=None)  # the largest volume of all
 

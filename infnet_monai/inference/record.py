@@ -10,6 +10,7 @@ from typing import Any
 
 from infnet_monai.errors import InputError
 from infnet_monai.files import write_json
+from infnet_monai.findings.measure import Findings
 from infnet_monai.inference.class_statistics import ClassStatistics
 from infnet_monai.inference.settings import SegmentationSettings
 from infnet_monai.inference.statistics import LesionStatistics
@@ -30,6 +31,7 @@ class MadeBy:
         weights: SHA-256 of the file of weights.
         settings: Values that decide the mask.
         acceptance: Codes of the scan's problems that were accepted, without which it would have no results.
+        lobes: Hash of the lobes that were given, and of their numbering; empty where none were.
     """
 
     scan: ScanIdentity
@@ -38,6 +40,7 @@ class MadeBy:
     weights: str
     settings: SegmentationSettings
     acceptance: tuple[str, ...] = ()
+    lobes: str = ""
 
     @property
     def model(self) -> str:
@@ -58,14 +61,16 @@ class MadeBy:
             "weights": self.weights,
             "settings": self.settings.as_dict(),
             "acceptance": list(self.acceptance),
+            "lobes": self.lobes,
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> MadeBy:
-        """Return what :meth:`as_dict` has written, also without ``acceptance``, which earlier records lack."""
+        """Return what :meth:`as_dict` has written, also without what earlier records lack."""
         bundle, version = content["bundle"].rsplit(" ", 1)
         settings, accepted = SegmentationSettings(**content["settings"]), tuple(content.get("acceptance", ()))
-        return cls(ScanIdentity(**content["scan"]), bundle, version, content["weights"], settings, accepted)
+        scan, lobes = ScanIdentity(**content["scan"]), content.get("lobes", "")
+        return cls(scan, bundle, version, content["weights"], settings, accepted, lobes)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class ScanRecord:
         seconds: Time of each stage of the work.
         classes: Statistics of each lesion class by its column name where there are several.
         quality: Whether the mask can be trusted; ``None`` in records of earlier versions.
+        findings: Opacity by density, by thirds of the lungs and by lobes, and near the pleura.
     """
 
     scan: str
@@ -94,6 +100,8 @@ class ScanRecord:
     not_made: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, ClassStatistics] = field(default_factory=dict)
+    quality: QualityEstimate | None = None
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def class_columns(self) -> dict[str, float | None]:
@@ -101,8 +109,6 @@ class ScanRecord:
         return {
             f"{name}_{column}": value for name, one in self.classes.items() for column, value in one.as_dict().items()
         }
-
-    quality: QualityEstimate | None = None
 
     @property
     def status(self) -> str:
@@ -121,6 +127,7 @@ class ScanRecord:
             "warnings": list(self.warnings),
             "statistics": self.statistics.as_dict(),
             **({"classes": {name: one.as_dict() for name, one in self.classes.items()}} if self.classes else {}),
+            "findings": self.findings.as_dict(),
             "not_made": list(self.not_made),
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
             "quality": None if self.quality is None else self.quality.as_dict(),
@@ -141,6 +148,7 @@ class ScanRecord:
             seconds=content["seconds"],
             classes={name: ClassStatistics(**one) for name, one in content.get("classes", {}).items()},
             quality=None if quality is None else QualityEstimate.from_dict(quality),
+            findings=Findings(**content.get("findings", {})),
         )
 
     def write(self, path: str | Path) -> None:

@@ -162,7 +162,7 @@ class ScanResults:
             InputError: The files cannot be written, e.g. because the disk is full.
         """
         with timer.stage("statistics"):
-            statistics, classes = result.statistics, result.class_statistics
+            statistics, classes, findings = result.statistics, result.class_statistics, result.findings
         with naming_output(self._stage.folder), self._stage.draft() as draft:
             missing = self._write_files(result, draft, made_by, timer)
             record = ScanRecord(
@@ -170,12 +170,13 @@ class ScanResults:
                 made_by=made_by,
                 intensity=result.intensity,
                 lungs_found=bool(result.lungs.any()),
-                warnings=(*result.warnings, *missing.values()),
+                warnings=(*result.warnings, *findings.warnings, *missing.values()),
                 statistics=statistics,
                 not_made=tuple(missing),
                 seconds=dict(timer.seconds),
                 classes=classes,
                 quality=result.quality,
+                findings=findings,
             )
             record.write(draft / self._stage.record.name)
         return record

@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 from numpy.typing import ArrayLike, NDArray
 
+from infnet_monai.findings import Findings, measure_findings
 from infnet_monai.inference.class_statistics import ClassStatistics, measure_classes
 from infnet_monai.inference.statistics import LesionStatistics, measure_lesions
 from infnet_monai.label_scheme import BINARY, LabelScheme
@@ -50,6 +51,8 @@ class Segmentation:
             were found, so that nothing was removed, and where the masks were read from files.
         scheme: The lesion classes.
         quality: Whether the mask can be trusted; ``None`` where the masks were read from files.
+        upright_lobes: Lobes ``(H, W, D)`` on the voxels of ``upright_image``, 1 to 5 in the order of
+            :data:`infnet_monai.findings.LOBES`; ``None`` where none are given.
     """
 
     mask: NDArray[np.uint8]
@@ -62,13 +65,13 @@ class Segmentation:
     removed_outside_chest_ml: float | None = None
     scheme: LabelScheme = BINARY
     quality: QualityEstimate | None = None
+    upright_lobes: NDArray[np.uint8] | None = None
 
     @cached_property
     def statistics(self) -> LesionStatistics:
         """Volumes and fractions of lesions and lungs."""
-        image_hu = self.upright_image[0].numpy() if self.intensity == "hu" else None
         return measure_lesions(
-            self.upright_mask, self.affine, self.upright_lungs, image_hu, self.removed_outside_chest_ml
+            self.upright_mask, self.affine, self.upright_lungs, self._upright_hu, self.removed_outside_chest_ml
         )
 
     @cached_property
@@ -78,6 +81,17 @@ class Segmentation:
             return {}
         values = {one.column: one.value for one in self.scheme}
         return measure_classes(self.upright_mask, self.affine, values, self.upright_lungs)
+
+    @cached_property
+    def findings(self) -> Findings:
+        """Opacity by density, by thirds of the lungs and by lobes, and near the pleura."""
+        return measure_findings(
+            self.upright_mask, self.upright_spacing_mm, self.upright_lungs, self._upright_hu, self.upright_lobes
+        )
+
+    @property
+    def _upright_hu(self) -> NDArray | None:
+        return self.upright_image[0].numpy() if self.intensity == "hu" else None
 
     @cached_property
     def upright_mask(self) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from infnet_monai.errors import InputError, one_line
 from infnet_monai.files import back_up, write_json
+from infnet_monai.findings.measure import Findings
 from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
 from infnet_monai.inference.record import ScanRecord
 from infnet_monai.inference.statistics import LesionStatistics
@@ -26,8 +27,7 @@ __all__ = ["Summary", "note_scans", "summarise", "unfinished_scans"]
 TABLE, PAGE, REVIEW, RUN = "statistics.csv", "report.html", "review.html", "run.json"
 DONE, NOT_REACHED, UNREADABLE = "done", "not reached", "unreadable"
 FACTS = ("scan", "status", "message", "warnings", "source", "bundle", "intensity")
-QUALITY = tuple(column.name for column in fields(QualityEstimate))
-COLUMNS = (*FACTS, *(column.name for column in fields(LesionStatistics)), *QUALITY)
+COLUMNS = (*FACTS, *(column.name for of in (LesionStatistics, QualityEstimate, Findings) for column in fields(of)))
 EXPECTED = "expected the folder that infnet segment was given as OUT"
 OF_SCANS = ("scans", "failures", "skipped", "warnings", "seconds")  # of run.json, made again from the records
 
@@ -173,7 +173,7 @@ def _table_row(record: ScanRecord) -> dict[str, Any]:
     facts |= {"source": source, "bundle": record.made_by.model, "intensity": record.intensity}
     quality = record.quality.as_dict() if record.quality else {}
     quality |= {"quality_reasons": "; ".join(quality.get("quality_reasons", ()))}
-    return {**facts, **record.statistics.as_dict(), **quality, **record.class_columns}
+    return {**facts, **record.statistics.as_dict(), **quality, **record.findings.as_dict(), **record.class_columns}
 
 
 def _add_record(summary: Summary, record: ScanRecord) -> None:

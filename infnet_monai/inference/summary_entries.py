@@ -107,7 +107,7 @@ class RecordedScans:
             name=name,
             status=record.status,
             warnings=record.warnings,
-            statistics=record.statistics.as_dict(),
+            statistics={**record.statistics.as_dict(), **record.findings.as_dict()},
             pictures=pictures if sheet else "",
             sheet=sheet,
             files=files,
