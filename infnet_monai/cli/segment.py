@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -15,6 +15,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
 from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
+from infnet_monai.inference.engines import DEFAULT_ENGINE
 from infnet_monai.inference.manifest import read_manifest
 from infnet_monai.inference.parts import parse_part
 from infnet_monai.inference.result_writers import optional_outputs
@@ -62,6 +63,9 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1 ... (default: a GPU where there is one).")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What runs the network on a CPU: torch, or openvino (extra openvino).")
+    ] = DEFAULT_ENGINE,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a voxel is lesion.")] = 0.5,
     intensity: Annotated[
         str, typer.Option(help="What the intensities are: auto, hu, grey (0-255) or unit (0-1).")
@@ -85,7 +89,9 @@ def segment(
     given = [*(inputs or ()), *(read_manifest(manifest) if manifest else ())]
     if not given:
         raise InputError("no scans are given; name files or folders, or a --manifest")
-    choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
+    choices: dict[str, Any] = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
+    if engine != DEFAULT_ENGINE:  # bundles from before there were engines have no value to set
+        choices["engine"] = engine
     segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
     with logging_redirect_tqdm():
         result = segment_scans(given, output, segmenter, options)

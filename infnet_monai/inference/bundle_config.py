@@ -13,6 +13,7 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, Orientationd
 
 from infnet_monai.errors import InputError, unwrapped_input_errors
+from infnet_monai.inference.engines import DEFAULT_ENGINE, check_engine
 from infnet_monai.scans.acceptance import Acceptance
 from infnet_monai.transforms.window import KINDS
 
@@ -47,6 +48,8 @@ class SegmentationSettings:
         lung_crop: Whether the lungs are found and only their surroundings segmented.
         threshold: Probability from which a voxel is lesion, 0 to 1.
         flips: Whether test-time augmentation averages with the mirrored slices.
+        engine: What runs the network.
+        precision: What an engine other than torch computes in, e.g. ``"bf16"``; it decides a few voxels of the mask.
 
     Raises:
         InputError: A value cannot be used.
@@ -63,6 +66,8 @@ class SegmentationSettings:
     lung_crop: bool
     threshold: float
     flips: bool
+    engine: str = DEFAULT_ENGINE
+    precision: str = ""
 
     def __post_init__(self) -> None:
         size = self.image_size
@@ -73,13 +78,17 @@ class SegmentationSettings:
             raise InputError(f"intensity {self.intensity!r} is unknown; give one of {', '.join(INTENSITIES)}")
         if type(self.threshold) not in (int, float) or not 0 <= self.threshold <= 1:
             raise InputError(f"threshold {self.threshold!r} cannot be used; give a probability from 0 to 1")
+        check_engine(self.engine)
         for name in ("lung_crop", "flips"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} {getattr(self, name)!r} cannot be used; give True or False")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the values for JSON."""
-        return {**asdict(self), "image_size": list(self.image_size)}
+        """Return the values for JSON; the default engine is not named, as in records from before there were others."""
+        values = {**asdict(self), "image_size": list(self.image_size)}
+        if self.engine == DEFAULT_ENGINE:
+            del values["engine"], values["precision"]
+        return values
 
 
 class BundleConfig:
@@ -124,7 +133,9 @@ class BundleConfig:
         Raises:
             InputError: A value cannot be used.
         """
-        return SegmentationSettings(**{name: self.build(name) for name in SegmentationSettings.__dataclass_fields__})
+        names = [name for name in SegmentationSettings.__dataclass_fields__ if name in NEEDED_IDS]
+        engine = self.build("engine") if "engine" in self._parser else DEFAULT_ENGINE
+        return SegmentationSettings(**{name: self.build(name) for name in names}, engine=engine)
 
     def acceptance(self) -> Acceptance:
         """Return the problems of scans that are accepted.
