@@ -10,6 +10,7 @@ import typer
 
 from infnet_monai.benchmarks.archive import measure_archive
 from infnet_monai.benchmarks.data import measure_data
+from infnet_monai.benchmarks.engines import measure_engines
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.intensities import intensity_table, scans_in_hu
 from infnet_monai.benchmarks.memory import measure_memory
@@ -48,6 +49,21 @@ def inference(
     """Seconds per slice as a bundle runs its network, beside the plain forward pass; how similar the masks are."""
     for backbone in backbones or ["res2net50", "vgg16"]:
         costs = measure_inference(backbone, weights, slices, repeats, means=means)
+        print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")
+        print(pd.DataFrame([asdict(cost) for cost in costs]).round(4).to_string(index=False))
+
+
+@app.command()
+def engines(
+    backbones: Annotated[list[str] | None, typer.Argument(help="Default: efficientnet_lite0 vgg16 res2net50.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Trained weights (default: random, for speed only).")] = None,
+    scan: Annotated[Path | None, typer.Option(help="CT scan in HU (default: noise, for speed only).")] = None,
+    slices: Annotated[int, typer.Option(help="Number of slices.")] = 8,
+    turns: Annotated[int, typer.Option(help="Number of turns.")] = 5,
+) -> None:
+    """Processor time of a slice by each installed engine, beside torch; how similar the masks are."""
+    for backbone in backbones or ["efficientnet_lite0", "vgg16", "res2net50"]:
+        costs = measure_engines(backbone, weights, scan, slices, turns)
         print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")
         print(pd.DataFrame([asdict(cost) for cost in costs]).round(4).to_string(index=False))
 
