@@ -49,7 +49,7 @@ class SegmentationSettings:
         threshold: Probability from which a voxel is lesion, 0 to 1.
         flips: Whether test-time augmentation averages with the mirrored slices.
         engine: What runs the network.
-        precision: What an engine other than torch computes in, e.g. ``"bf16"``; it decides a few voxels of the mask.
+        precision: What an engine other than torch computes in, e.g. ``"f32"``.
 
     Raises:
         InputError: A value cannot be used.

@@ -45,7 +45,7 @@ def load_network(
         network: The network; it is consumed.
         weights: File of a plain state dict, as training writes it.
         device: The device to run on.
-        bf16: Whether it will run in bf16 autocast.
+        bf16: Whether torch will run it in bf16 autocast.
         engine: Name of what runs it, ``"torch"`` or one of :data:`infnet_monai.inference.engines.ENGINES`.
         shape: Shape of the batches ``(B, C, H, W)`` that another engine than torch takes.
 
@@ -61,7 +61,7 @@ def load_network(
         if torch.device(device).type != "cpu":
             raise InputError(f"engine {engine!r} runs on the CPU, not on {device}; give --device cpu or --engine torch")
         load_model_weights(network, weights)
-        return load_in_engine(other, prepare_for_inference(network, "cpu", False), weights, tuple(shape), bf16)
+        return load_in_engine(other, prepare_for_inference(network, "cpu", False), weights, tuple(shape))
     load_model_weights(network, weights)
     return prepare_for_inference(network, device, bf16)
 

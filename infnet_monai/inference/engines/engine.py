@@ -25,11 +25,13 @@ class Engine(ABC):
         name: Name in ``--engine`` and ``inference.json``.
         package: Distribution that it needs.
         extra: Extra of this package that installs it.
+        precision: What it computes in, ``"f32"`` or ``"bf16"``.
     """
 
     name: str
     package: str
     extra: str
+    precision: str = "f32"
 
     def version(self) -> str:
         """Return the version of its package.
@@ -44,14 +46,6 @@ class Engine(ABC):
                 f'engine {self.name!r} needs {self.package}: pip install "infnet-monai[{self.extra}]"'
             ) from error
 
-    def precision(self, bf16: bool) -> str:
-        """Return the precision that it computes in.
-
-        Args:
-            bf16: Whether bf16 is wanted, as it is by default where the processor computes it.
-        """
-        return "bf16" if bf16 else "f32"
-
     @abstractmethod
     def export(self, network: nn.Module, shape: tuple[int, ...]) -> Arrays:
         """Translate a network.
@@ -65,12 +59,11 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def load(self, arrays: Arrays, precision: str, threads: int) -> Run:
+    def load(self, arrays: Arrays, threads: int) -> Run:
         """Make an exported network ready to run.
 
         Args:
             arrays: What :meth:`export` has returned.
-            precision: Precision to compute in, of :meth:`precision`.
             threads: Number of threads.
 
         Returns:
@@ -85,12 +78,11 @@ class EngineNetwork(nn.Module):
         engine: The engine.
         run: Function from images of ``shape`` to logits.
         shape: Shape of the images that the engine takes, ``(B, C, H, W)``.
-        precision: Precision that the engine computes in.
     """
 
-    def __init__(self, engine: Engine, run: Run, shape: tuple[int, ...], precision: str):
+    def __init__(self, engine: Engine, run: Run, shape: tuple[int, ...]):
         super().__init__()
-        self.engine, self.precision, self.shape = engine, precision, tuple(shape)
+        self.engine, self.shape = engine, tuple(shape)
         self._run = run
 
     def forward(self, image: Tensor) -> Tensor:

@@ -26,9 +26,7 @@ logger = logging.getLogger(__name__)
 TOLERANCE = {"f32": 1e-3, "bf16": 0.1}
 
 
-def load_in_engine(
-    engine: Engine, network: nn.Module, weights: str | Path, shape: tuple[int, ...], bf16: bool
-) -> EngineNetwork:
+def load_in_engine(engine: Engine, network: nn.Module, weights: str | Path, shape: tuple[int, ...]) -> EngineNetwork:
     """Hand a network to an engine, by way of the user's cache.
 
     The engine's logits of one batch of noise are compared with torch's each time, so that a model in the cache that
@@ -39,7 +37,6 @@ def load_in_engine(
         network: The prepared network, in float32 on the CPU.
         weights: File of its weights.
         shape: Shape of the batches, ``(B, C, H, W)``.
-        bf16: Whether the engine may compute in bf16.
 
     Returns:
         The network, run by the engine.
@@ -48,13 +45,12 @@ def load_in_engine(
         InputError: The engine is not installed, or cannot run this network.
     """
     path = cache_file(engine.name, _facts(engine, network, weights, shape))
-    precision = engine.precision(bf16)
 
     def export() -> Arrays:
         return engine.export(network, shape)
 
     def load(arrays: Arrays) -> EngineNetwork:
-        return EngineNetwork(engine, engine.load(arrays, precision, torch.get_num_threads()), shape, precision)
+        return EngineNetwork(engine, engine.load(arrays, torch.get_num_threads()), shape)
 
     try:
         arrays = cached_arrays(path, export)
@@ -81,7 +77,7 @@ def describe_engine(network: nn.Module) -> dict[str, str]:
         network: A network of :func:`infnet_monai.inference.load_network`.
     """
     if isinstance(network, EngineNetwork):
-        return {"name": network.engine.name, "precision": network.precision, "version": network.engine.version()}
+        return {"name": network.engine.name, "precision": network.engine.precision, "version": network.engine.version()}
     rounded = any(weight.dtype == torch.bfloat16 for weight in network.parameters())
     return {"name": DEFAULT_ENGINE, "precision": "bf16" if rounded else "f32", "version": torch.__version__}
 
@@ -102,4 +98,4 @@ def _agrees(loaded: EngineNetwork, network: nn.Module) -> bool:
     if logits.shape != expected.shape:
         return False
     error = torch.linalg.vector_norm(logits - expected) / torch.linalg.vector_norm(expected).clamp(min=1e-6)
-    return bool(error <= TOLERANCE[loaded.precision])  # NaN is not
+    return bool(error <= TOLERANCE[loaded.engine.precision])  # NaN is not
