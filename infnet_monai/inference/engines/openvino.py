@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,9 @@ class OpenVinoEngine(Engine):
         import openvino
 
         network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
-        model = openvino.convert_model(network, example_input=torch.zeros(shape), input=list(shape))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # OpenVINO traces with torch.jit, which torch calls deprecated
+            model = openvino.convert_model(network, example_input=torch.zeros(shape), input=list(shape))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.xml"
             openvino.save_model(model, path, compress_to_fp16=False)
