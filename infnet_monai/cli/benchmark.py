@@ -58,6 +58,27 @@ def inference(
 
 
 @benchmark.command(cls=Command)
+def engines(
+    backbones: Annotated[list[str] | None, typer.Argument(help="Default: efficientnet_lite0 vgg16 res2net50.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Trained weights (default: random, for speed only).")] = None,
+    scan: Annotated[Path | None, typer.Option(help="CT scan in HU (default: noise, for speed only).")] = None,
+    slices: Annotated[int, typer.Option(help="Number of slices.")] = 8,
+    turns: Annotated[int, typer.Option(help="Number of turns.")] = 5,
+) -> None:
+    """Processor time of a slice by each installed engine, beside torch; how similar the masks are."""
+    import pandas as pd
+    import torch
+
+    from infnet_monai.benchmarks.engines import measure_engines
+    from infnet_monai.inference.inferers import supports_bf16
+
+    for backbone in backbones or ["efficientnet_lite0", "vgg16", "res2net50"]:
+        costs = measure_engines(backbone, weights, scan, slices, turns)
+        print(f"{backbone}, {torch.get_num_threads()} threads, bf16 in hardware: {supports_bf16('cpu')}")
+        print(pd.DataFrame([asdict(cost) for cost in costs]).round(4).to_string(index=False))
+
+
+@benchmark.command(cls=Command)
 def training(
     backbone: Annotated[str, typer.Argument(help="Name of a backbone.")] = "efficientnet_lite0",
     batch_sizes: Annotated[list[int] | None, typer.Option(help="Slices in a batch (default: 4 and 2).")] = None,

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from infnet_monai.cli.command import print_json
 from infnet_monai.errors import InputError
 from infnet_monai.inference.parts import parse_part
 from infnet_monai.inference.result_writers import optional_outputs
+from infnet_monai.inference.settings import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
     from infnet_monai.inference.batch import BatchResult
@@ -65,6 +66,9 @@ def segment(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1 ... (default: a GPU where there is one).")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What runs the network on a CPU: torch, or openvino (extra openvino).")
+    ] = DEFAULT_ENGINE,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a voxel is lesion.")] = 0.5,
     intensity: Annotated[
         str, typer.Option(help="What the intensities are: auto, hu, grey (0-255) or unit (0-1).")
@@ -106,7 +110,9 @@ def segment(
     asked = [name for name, wanted in outputs.items() if wanted]
     given_lobes = LobeFiles(lobes, lobe_numbering) if lobes else None
     options = BatchOptions(asked, report, overwrite, part=numbered, review=review, lobes=given_lobes)
-    choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
+    choices: dict[str, Any] = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
+    if engine != DEFAULT_ENGINE:  # bundles from before there were engines have no value to set
+        choices["engine"] = engine
     segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
     with logging_redirect_tqdm():
         result = segment_scans(given, output, segmenter, options)

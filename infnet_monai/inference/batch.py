@@ -178,6 +178,7 @@ class _Batch:
             bundle=segmenter.name,
             bundle_version=segmenter.version,
             settings=segmenter.settings.as_dict(),
+            engine=segmenter.engine,
             options={**options.as_dict(), **self.acceptance.as_dict()},
         )
 

@@ -12,7 +12,8 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, Orientationd
 
 from infnet_monai.errors import InputError, unwrapped_input_errors
-from infnet_monai.inference.settings import INTENSITIES, SegmentationSettings
+from infnet_monai.inference.engines import check_engine
+from infnet_monai.inference.settings import DEFAULT_ENGINE, INTENSITIES, SegmentationSettings
 from infnet_monai.label_scheme import BINARY, LabelScheme
 from infnet_monai.scans.acceptance import Acceptance
 
@@ -80,8 +81,10 @@ class BundleConfig:
         """
         scheme = self.label_scheme()
         classes = {} if scheme.is_single else {one.name: one.value for one in scheme}
-        names = [name for name in SegmentationSettings.__dataclass_fields__ if name != "classes"]
-        return SegmentationSettings(**{name: self.build(name) for name in names}, classes=classes)
+        names = [name for name in SegmentationSettings.__dataclass_fields__ if name in NEEDED_IDS]
+        engine = self.build("engine") if "engine" in self._parser else DEFAULT_ENGINE
+        check_engine(engine)
+        return SegmentationSettings(**{name: self.build(name) for name in names}, classes=classes, engine=engine)
 
     def acceptance(self) -> Acceptance:
         """Return the problems of scans that are accepted.

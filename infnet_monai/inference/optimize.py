@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from infnet_monai.errors import InputError
+from infnet_monai.inference.engines import DEFAULT_ENGINE, check_engine, load_in_engine
 from infnet_monai.networks.model_weights import load_model_weights
 
 __all__ = ["load_network", "prepare_for_inference"]
@@ -29,21 +31,37 @@ ROUNDED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 SIZE_QUESTIONS = ("__get__", "dim", "size")
 
 
-def load_network(network: nn.Module, weights: str | Path, device: str | torch.device, bf16: bool = False) -> nn.Module:
+def load_network(
+    network: nn.Module,
+    weights: str | Path,
+    device: str | torch.device,
+    bf16: bool = False,
+    engine: str = DEFAULT_ENGINE,
+    shape: Sequence[int] = (4, 3, 352, 352),
+) -> nn.Module:
     """Load weights into a network and prepare it for speed.
 
     Args:
         network: The network; it is consumed.
         weights: File of a plain state dict, as training writes it.
         device: The device to run on.
-        bf16: Whether it will run in bf16 autocast.
+        bf16: Whether torch will run it in bf16 autocast.
+        engine: Name of what runs it, ``"torch"`` or one of :data:`infnet_monai.inference.engines.ENGINES`.
+        shape: Shape of the batches ``(B, C, H, W)`` that another engine than torch takes.
 
     Returns:
         The network in eval mode on the device.
 
     Raises:
-        InputError: The weights are missing, unreadable or of another network.
+        InputError: The weights are missing, unreadable or of another network, or the engine cannot run it.
     """
+    other = check_engine(engine)
+    if other is not None:
+        other.version()
+        if torch.device(device).type != "cpu":
+            raise InputError(f"engine {engine!r} runs on the CPU, not on {device}; give --device cpu or --engine torch")
+        load_model_weights(network, weights)
+        return load_in_engine(other, prepare_for_inference(network, "cpu", False), weights, tuple(shape))
     load_model_weights(network, weights)
     return prepare_for_inference(network, device, bf16)
 

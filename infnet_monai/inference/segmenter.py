@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE, find_bundle
 from infnet_monai.errors import InputError, unwrapped_input_errors
 from infnet_monai.inference.bundle_config import BundleConfig
+from infnet_monai.inference.engines import DEFAULT_ENGINE, describe_engine
 from infnet_monai.inference.scan_checks import LogWarningsd, scan_warnings
 from infnet_monai.inference.segmentation import Segmentation, reoriented
 from infnet_monai.lungs.crop import LungMaskd
@@ -56,6 +58,7 @@ class Segmenter:
         acceptance: Problems of scans that are accepted: its ``accept`` and ``all_scans``.
         scheme: The lesion classes.
         quality: Estimate of how good a mask is; ``None`` without a quality file for these weights.
+        engine: Name, precision and version of what runs the network.
 
     Raises:
         InputError: There is no such bundle, device or value, or the weights cannot be loaded.
@@ -86,6 +89,9 @@ class Segmenter:
         self.device = torch.device(config.build("device"))
         self.network = config.build("network")
         self.quality = read_quality(self.weights)
+        self.engine = describe_engine(self.network)
+        if self.settings.engine != DEFAULT_ENGINE:
+            self.settings = replace(self.settings, precision=self.engine["precision"])
         self._inferer = config.build("inferer")
         self._preprocessing = config.preprocessing()
         self._restoring = [step for step in config.postprocessing() if not isinstance(step, SaveImaged | LogWarningsd)]

@@ -9,9 +9,10 @@ from typing import Any
 from infnet_monai.errors import InputError
 from infnet_monai.scans.source import INTENSITY_KINDS
 
-__all__ = ["INTENSITIES", "SegmentationSettings"]
+__all__ = ["DEFAULT_ENGINE", "INTENSITIES", "SegmentationSettings"]
 
 INTENSITIES = ("auto", *INTENSITY_KINDS)
+DEFAULT_ENGINE = "torch"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class SegmentationSettings:
         threshold: Probability from which a voxel is lesion, 0 to 1.
         flips: Whether test-time augmentation averages with the mirrored slices.
         classes: Value of each lesion class by its name where there are several.
+        engine: What runs the network, see :data:`infnet_monai.inference.engines.ENGINES`.
+        precision: What an engine other than torch computes in, e.g. ``"f32"``.
 
     Raises:
         InputError: A value cannot be used.
@@ -42,6 +45,8 @@ class SegmentationSettings:
     threshold: float
     flips: bool
     classes: Mapping[str, int] = field(default_factory=dict)
+    engine: str = DEFAULT_ENGINE
+    precision: str = ""
 
     def __post_init__(self) -> None:
         size = self.image_size
@@ -57,6 +62,10 @@ class SegmentationSettings:
                 raise InputError(f"{name} {getattr(self, name)!r} cannot be used; give True or False")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the values for JSON; nothing of classes where there is one."""
+        """Return the values for JSON; classes and engine only where they are not the default."""
         values = {**asdict(self), "image_size": list(self.image_size)}
-        return values if self.classes else {name: value for name, value in values.items() if name != "classes"}
+        if not self.classes:
+            del values["classes"]
+        if self.engine == DEFAULT_ENGINE:
+            del values["engine"], values["precision"]
+        return values
