@@ -115,7 +115,7 @@ def measure_lesions(
 
 def _box(is_lesion: NDArray[np.bool_]) -> tuple[slice, ...]:
     """The box around all lesions; an empty one without."""
-    columns = is_lesion.any(axis=2)
+    columns = np.asarray(is_lesion.any(axis=2))
     extents = [np.flatnonzero(mask) for mask in (columns.any(axis=1), columns.any(axis=0), is_lesion.any(axis=(0, 1)))]
     return tuple(slice(int(extent[0]), int(extent[-1]) + 1) if extent.size else slice(0, 0) for extent in extents)
 
