@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
+import numpy as np
 from tqdm import tqdm
 
 from infnet_monai.errors import InputError, one_line
 from infnet_monai.findings import LobeFiles
 from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
 from infnet_monai.inference.parts import Part
+from infnet_monai.inference.pipeline import OVERLAP_VOXELS, StagedWork, StoppableTimer, run_overlapping
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import (
     REPORT,
@@ -25,8 +29,7 @@ from infnet_monai.inference.result_writers import (
 )
 from infnet_monai.inference.scan_checks import NO_LUNGS
 from infnet_monai.inference.scan_results import ScanResults
-from infnet_monai.inference.segmentation import Segmentation
-from infnet_monai.inference.segmenter import Segmenter
+from infnet_monai.inference.segmenter import PreparedScan, Segmenter
 from infnet_monai.inference.summary import note_scans, summarise, unfinished_scans
 from infnet_monai.run_record import RunRecord, StageTimer
 from infnet_monai.scans.acceptance import ScanSkipped
@@ -52,6 +55,8 @@ class BatchOptions:
         part: Part of the scans to do, where many machines share them; all by default.
         review: Write ``review.html``, too: the report with the most doubtful masks first.
         lobes: Lobes of the scans, for statistics of each; none by default.
+        overlap_voxels: Voxels of the scans in memory together, while one is prepared, one is in the network and one is
+            finished; 0 for one scan at a time.
 
     Raises:
         InputError: There is no such output.
@@ -64,6 +69,7 @@ class BatchOptions:
     part: Part | None = None
     review: bool = False
     lobes: LobeFiles | None = None
+    overlap_voxels: int = OVERLAP_VOXELS
 
     def __post_init__(self) -> None:
         for name in self.outputs:
@@ -107,6 +113,8 @@ def segment_scans(
 ) -> BatchResult:
     """Segment scans one after the other; the files of each appear together as soon as it is done.
 
+    While the network runs on a scan, the next one is prepared and the last one finished by other threads.
+
     A scan that cannot be used does not end the run, and finished scans are kept. One that is not taken for a chest CT
     is skipped, unless the segmenter's ``accept`` or ``all_scans`` asks for it. Several processes may share a folder:
     each scan is done by one of them, also where they overwrite earlier results.
@@ -138,8 +146,11 @@ def segment_scans(
     note_scans(output_dir, batch.run.as_dict(), names)
     wanted = [scan for scan in scans if options.part is None or options.part.holds(scan.name)]
     try:
-        with tqdm(total=len(wanted), desc="Scans", unit="scan", disable=not options.progress) as bar:
-            for _ in batch.add(wanted):
+        with (
+            tqdm(total=len(wanted), desc="Scans", unit="scan", disable=not options.progress) as bar,
+            closing(batch.add(wanted)) as done,
+        ):
+            for _ in done:
                 bar.update()
     finally:  # after Ctrl-C, too, there are a table and a report of what is done
         if options.part is None or not unfinished_scans(output_dir, names):
@@ -172,6 +183,7 @@ class _Batch:
         self.writers, self.outcomes = options.writers(), Outcomes(output_dir)
         self.result = BatchResult()
         self.unwritten: list[Outcome] = []
+        self.stopped = Event()
         self.run = RunRecord(
             segmenter.device,
             segmenter.weights,
@@ -182,7 +194,7 @@ class _Batch:
             options={**options.as_dict(), **self.acceptance.as_dict()},
         )
 
-    def add(self, scans: Sequence[ScanSource]) -> Iterator[ScanSource]:
+    def add(self, scans: Sequence[ScanSource]) -> Generator[ScanSource, None, None]:
         """Segment scans or take their finished results; those that another process works on come last.
 
         Args:
@@ -192,22 +204,30 @@ class _Batch:
             Each scan when it is done or has failed.
         """
         busy: list[ScanSource] = []
-        for scan in scans:
-            try:
-                self._add_one(scan, wait=False)
-                yield scan
-            except StageBusy:
-                busy.append(scan)
-        for scan in busy:
-            self._add_one(scan, wait=True)
+        works = [StagedWork(self._add_one(scan, busy), _voxels(scan)) for scan in scans]
+        with closing(run_overlapping(works, self.options.overlap_voxels, self.stopped)) as done:
+            for scan, _ in zip(scans, done, strict=True):
+                if scan not in busy:
+                    yield scan
+        for scan in busy:  # in this thread, where Ctrl-C ends the waiting
+            StagedWork(self._add_one(scan), _voxels(scan)).complete()
             yield scan
 
-    def _add_one(self, found: ScanSource, wait: bool) -> None:
+    def _add_one(self, found: ScanSource, busy: list[ScanSource] | None = None) -> Generator[None, None, None]:
+        """Segment a scan, in the steps of :class:`infnet_monai.inference.pipeline.StagedWork`.
+
+        Args:
+            found: The scan.
+            busy: Takes the scan where another process works on it; without the list, that process is waited for.
+        """
         try:
             scan = self.acceptance.admit(found)
-            self._add_admitted(scan, self._made_by(scan, self.acceptance.accepted_codes(found)), wait)
+            made_by = self._made_by(scan, self.acceptance.accepted_codes(found))
+            yield from self._add_admitted(scan, made_by, wait=busy is None)
         except StageBusy:
-            raise
+            if busy is None:
+                raise
+            busy.append(found)
         except ScanSkipped as error:
             reason = one_line(error.reason)
             logger.info("%s", one_line(str(error)))
@@ -224,13 +244,13 @@ class _Batch:
         if not self.outcomes.write(outcome):
             self.unwritten.append(outcome)
 
-    def _add_admitted(self, scan: ScanSource, made_by: MadeBy, wait: bool) -> None:
+    def _add_admitted(self, scan: ScanSource, made_by: MadeBy, wait: bool) -> Generator[None, None, None]:
         results = ScanResults(self.output_dir, scan, self.writers)
         with results.lock(wait):
             self.outcomes.remove(scan.name)
             record = self._read_finished(results, made_by)
             if record is None:
-                record = self._segment(scan, results, made_by)
+                record = yield from self._segment(scan, results, made_by)
             else:
                 self.result.kept.append(scan.name)
         self.result.records[scan.name] = record
@@ -249,28 +269,34 @@ class _Batch:
         lobes = self.options.lobes.identity(scan.name) if self.options.lobes else ""
         return MadeBy(scan.identity(), one.name, one.version, weights, one.settings, accepted, lobes)
 
-    def _segment(self, scan: ScanSource, results: ScanResults, made_by: MadeBy) -> ScanRecord:
+    def _segment(self, scan: ScanSource, results: ScanResults, made_by: MadeBy) -> Generator[None, None, ScanRecord]:
         timer = StageTimer(self.segmenter.device)
-        with timer.stage("hash"):  # before it is read, so that a change meanwhile is noticed by the next run
+        stoppable = StoppableTimer(timer, self.stopped)
+        with stoppable.stage("hash"):  # before it is read, so that a change meanwhile is noticed by the next run
             made_by = replace(made_by, scan=scan.identity(hashed=True))
-        record = results.write(self._run_network(scan, timer), made_by, timer)
+        prepared = self.segmenter.prepare(scan, timer=stoppable)
+        yield
+        self._run_network(prepared, timer)
+        yield
+        segmentation = self.segmenter.finish(prepared, timer)
+        if self.options.lobes is not None:
+            lobes = self.options.lobes.read(scan.name, segmentation.upright_image)
+            segmentation = replace(segmentation, upright_lobes=lobes)
+        if not any(isinstance(writer, ProbabilityWriter) for writer in self.writers):
+            segmentation = replace(segmentation, probability=None)  # the largest volume of all
+        record = results.write(segmentation, made_by, timer)
         for warning in record.warnings:
             logger.warning("%s: %s", scan.name, warning)
         return record
 
-    def _run_network(self, scan: ScanSource, timer: StageTimer) -> Segmentation:
+    def _run_network(self, prepared: PreparedScan, timer: StageTimer) -> None:
         with tqdm(desc="Slices", unit="slice", leave=False, disable=not self.options.progress) as bar:
 
             def show(slices: int, total: int) -> None:
                 bar.total = total
                 bar.update(slices)
 
-            segmentation = self.segmenter.segment(scan, timer=timer, on_slices=show)
-        if self.options.lobes is not None:
-            lobes = self.options.lobes.read(scan.name, segmentation.upright_image)
-            segmentation = replace(segmentation, upright_lobes=lobes)
-        wants_map = any(isinstance(writer, ProbabilityWriter) for writer in self.writers)
-        return segmentation if wants_map else replace(segmentation, probability=None)  # the largest volume of all
+            self.segmenter.run(prepared, timer, show)
 
     def summarise(self, names: Sequence[str]) -> None:
         """Write table, report and record of all scans in the folder.
@@ -295,6 +321,12 @@ class _Batch:
         result.skipped = {name: result.skipped[name] for name in names if name in result.skipped}
         result.failures = {name: result.failures[name] for name in names if name in result.failures}
         return result
+
+
+def _voxels(scan: ScanSource) -> int:
+    """Voxels by which the memory of a scan is estimated; that of a scan of unknown shape counts as large."""
+    shape = scan.header.shape
+    return int(np.prod(shape, dtype=np.int64)) if shape else OVERLAP_VOXELS
 
 
 def _describe(error: Exception, scan: ScanSource) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,31 @@ from infnet_monai.scans.load import scan_from_array
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.transforms.load import LoadScand
 
-__all__ = ["Scan", "Segmenter", "segment"]
+__all__ = ["PreparedScan", "Scan", "Segmenter", "segment"]
 
 Scan = str | Path | ScanSource | SpatialImage | ArrayLike
 
 STAGES: dict[type, str] = {LoadScand: "read", LungMaskd: "lungs"}
 REMOVED_WARNING_ML = 1.0
+
+
+@dataclass
+class PreparedScan:
+    """A scan between the stages of :meth:`Segmenter.segment`.
+
+    Attributes:
+        item: What the preprocessing has made of it; the prepared image in it has no voxels.
+        warnings: What a user should know of the scan, one sentence each.
+        volume: Prepared slices ``(1, 1, H, W, D)`` on the network's device, until the network has run.
+        logits: Logits ``(1, C, H, W, D)`` in memory of the CPU, from then on until they are restored.
+        watch: What the network has shown meanwhile, for the estimate of the quality.
+    """
+
+    item: dict[Any, Any]
+    warnings: tuple[str, ...]
+    volume: Tensor | None = None
+    logits: Tensor | None = None
+    watch: NetworkWatch | None = None
 
 
 class Segmenter:
@@ -120,21 +139,84 @@ class Segmenter:
             InputError: The scan cannot be read or used; the message says why.
         """
         timer = timer or StageTimer(self.device)
+        prepared = self.prepare(scan, affine, timer)
+        self.run(prepared, timer, on_slices)
+        return self.finish(prepared, timer)
+
+    def prepare(self, scan: Scan, affine: ArrayLike | None = None, timer: StageTimer | None = None) -> PreparedScan:
+        """Read and prepare one scan, the first stage of :meth:`segment`; the next is :meth:`run`.
+
+        Each stage may run in a thread of its own, so that three scans are worked on at a time.
+
+        Args:
+            scan: See :meth:`segment`.
+            affine: See :meth:`segment`.
+            timer: Takes the seconds of ``read``, ``lungs`` and ``prepare``.
+
+        Returns:
+            The prepared scan.
+
+        Raises:
+            ScanSkipped: See :meth:`segment`.
+            InputError: See :meth:`segment`.
+        """
+        timer = timer or StageTimer(self.device)
         with unwrapped_input_errors():
             item = self._prepare(self._as_item(scan, affine), timer)
         warnings = scan_warnings(item["image"], item["lungs"], self.settings.lung_crop, self.acceptance)
-        with timer.stage("network"), NetworkWatch(self.network, self.settings.flips) as watch:
-            logits = self._run_network(item["image"].as_tensor()[None].to(self.device), on_slices)
-        item["image"] = _without_voxels(item["image"])
-        with timer.stage("restore"):
-            restored = {"image": item["image"], "pred": logits[0].cpu(), "chest": item["chest"]}
-            del logits
+        with timer.stage("prepare"):
+            volume = _on_device(item["image"].as_tensor()[None], self.device)
+            item["image"] = _without_voxels(item["image"])
+        return PreparedScan(item, warnings, volume)
+
+    def run(
+        self,
+        prepared: PreparedScan,
+        timer: StageTimer | None = None,
+        on_slices: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Run the network on a prepared scan, the second stage; its volume gives way to the logits.
+
+        Args:
+            prepared: What :meth:`prepare` has returned.
+            timer: Takes the seconds of ``network``.
+            on_slices: Called after each batch with its number of slices and that of all slices.
+
+        Raises:
+            ValueError: The network has run already.
+        """
+        if prepared.volume is None:
+            raise ValueError("the network has run on this scan; prepare it again")
+        stage = (timer or StageTimer(self.device)).stage("network")
+        with stage, NetworkWatch(self.network, self.settings.flips) as prepared.watch:
+            prepared.logits = self._run_network(prepared.volume, on_slices).cpu()
+        prepared.volume = None
+
+    def finish(self, prepared: PreparedScan, timer: StageTimer | None = None) -> Segmentation:
+        """Bring the logits back on the voxels of the scan, the last stage; the logits are gone afterwards.
+
+        Args:
+            prepared: A scan that :meth:`run` has run the network on.
+            timer: Takes the seconds of ``restore``.
+
+        Returns:
+            The lesions on the voxels of the scan.
+
+        Raises:
+            ValueError: The network has not run yet.
+        """
+        if prepared.logits is None or prepared.watch is None:
+            raise ValueError("the network has not run on this scan; call run() first")
+        item = prepared.item
+        with (timer or StageTimer(self.device)).stage("restore"):
+            restored = {"image": item["image"], "pred": prepared.logits[0], "chest": item["chest"]}
+            prepared.logits = None
             for step in self._restoring:  # one by one, so that no item before a step is kept
                 restored = step(restored)
             mask = restored["pred"]
             lungs = reoriented(item["lungs"], "".join(nib.aff2axcodes(mask.affine)))
         removed_ml = mask.meta.get(REMOVED_ML)
-        quality = self._estimate(watch, mask, bool(lungs.any()), item["image"].meta.get("spacing_known", True))
+        quality = self._estimate(prepared.watch, mask, bool(lungs.any()), item["image"].meta.get("spacing_known", True))
         return Segmentation(
             mask=mask[0].numpy(),
             probability=restored["probability"].numpy()[0 if self.scheme.is_single else slice(None)],
@@ -143,7 +225,11 @@ class Segmenter:
             affine=mask.affine.numpy(),
             upright_image=item["upright"],
             intensity=item["image"].meta["intensity"],
-            warnings=(*warnings, *_removal_warnings(removed_ml), *([quality.warning] if quality.warning else ())),
+            warnings=(
+                *prepared.warnings,
+                *_removal_warnings(removed_ml),
+                *([quality.warning] if quality.warning else ()),
+            ),
             removed_outside_chest_ml=removed_ml,
             quality=quality,
         )
@@ -238,6 +324,13 @@ def _check_device(device: str | torch.device) -> torch.device:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"device {device!r} cannot be used ({reason}); give 'cpu', or leave it out") from error
     return torch.device(device)
+
+
+def _on_device(volume: Tensor, device: torch.device) -> Tensor:
+    """Copy a volume to the network's device, beside what that is doing where it is a GPU."""
+    if device.type != "cuda":
+        return volume.to(device)
+    return volume.pin_memory().to(device, non_blocking=True)
 
 
 def _without_voxels(image: MetaTensor) -> MetaTensor:

@@ -83,16 +83,18 @@ def measure_lesions(
         The statistics.
     """
     is_lesion = np.asarray(lesions) != 0
+    box = _box(is_lesion)
+    in_box = is_lesion[box]
     voxel_ml = abs(float(np.linalg.det(np.asarray(affine, dtype=float)[:3, :3]))) / 1000
-    sizes = _component_sizes(is_lesion)
+    sizes = _component_sizes(in_box)
     count, largest = len(sizes), int(sizes.max()) if len(sizes) else None
     in_hu = image_hu is not None and count > 0
     lungs = np.zeros_like(is_lesion) if lung_labels is None else np.asarray(lung_labels)
-    right, left = _count_in_lungs(is_lesion, lungs)
+    right, left = _count_in_lungs(in_box, box, lungs)
     right, left = (lung * usable for lung, usable in zip((right, left), usable_lungs(right[1], left[1]), strict=True))
     both = right + left if right[1] and left[1] else 0 * right
     return LesionStatistics(
-        lesion_volume_ml=int(is_lesion.sum()) * voxel_ml,
+        lesion_volume_ml=int(sizes.sum()) * voxel_ml,
         lung_volume_ml=_volume_ml(both, voxel_ml),
         right_lung_volume_ml=_volume_ml(right, voxel_ml),
         left_lung_volume_ml=_volume_ml(left, voxel_ml),
@@ -100,38 +102,47 @@ def measure_lesions(
         lesion_percent_of_right_lung=_lesion_percent(right),
         lesion_percent_of_left_lung=_lesion_percent(left),
         slices=is_lesion.shape[2],
-        slices_with_lesion=int(is_lesion.any(axis=(0, 1)).sum()),
+        slices_with_lesion=int(in_box.any(axis=(0, 1)).sum()),
         lesion_count=int(count),
         largest_lesion_ml=largest * voxel_ml if largest else None,
-        mean_lesion_hu=float(np.asarray(image_hu)[is_lesion].mean(dtype=np.float64)) if in_hu else None,
-        lesion_touches_border=any(bool(is_lesion.take((0, -1), axis=axis).any()) for axis in range(3)),
+        mean_lesion_hu=float(np.asarray(image_hu)[box][in_box].mean(dtype=np.float64)) if in_hu else None,
+        lesion_touches_border=count > 0
+        and any(part.start == 0 or part.stop == size for part, size in zip(box, is_lesion.shape, strict=True)),
         removed_outside_chest_ml=removed_outside_chest_ml,
     )
 
 
+def _box(is_lesion: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The box around all lesions; an empty one without."""
+    columns = np.asarray(is_lesion.any(axis=2))
+    extents = [np.flatnonzero(mask) for mask in (columns.any(axis=1), columns.any(axis=0), is_lesion.any(axis=(0, 1)))]
+    return tuple(slice(int(extent[0]), int(extent[-1]) + 1) if extent.size else slice(0, 0) for extent in extents)
+
+
 def _component_sizes(is_lesion: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Count the voxels of each separate lesion, within the box of all lesions and slice by slice to save memory."""
-    extents = [np.flatnonzero(is_lesion.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    if not extents[0].size:
-        return np.zeros(0, dtype=np.int64)
-    box = is_lesion[tuple(slice(extent[0], extent[-1] + 1) for extent in extents)]
+    """Count the voxels of each separate lesion, slice by slice to save memory."""
     from scipy import ndimage  # only for measuring: reading records needs no more than the class
 
-    labels, count = ndimage.label(box, ANY_NEIGHBOUR)
+    labels, count = ndimage.label(is_lesion, ANY_NEIGHBOUR)
     sizes = np.zeros(count + 1, dtype=np.int64)
     for plane in np.moveaxis(labels, -1, 0):
         sizes += np.bincount(plane.ravel(), minlength=count + 1)
     return sizes[1:]
 
 
-def _count_in_lungs(is_lesion: NDArray[np.bool_], lung_labels: NDArray) -> NDArray[np.int64]:
-    """Count the voxels of [lesion, lung] in the right (first row) and the left lung; zeros for a lung not found."""
+def _count_in_lungs(is_lesion: NDArray[np.bool_], box: tuple[slice, ...], lung_labels: NDArray) -> NDArray[np.int64]:
+    """Count the voxels of [lesion, lung] in the right (first row) and the left lung; zeros for a lung not found.
+
+    The lesions are given in their box, the lungs as a whole.
+    """
     in_lung = np.array([(lung_labels == side).sum(axis=(0, 2)) for side in (RIGHT, LEFT)])  # (side, column)
-    lesion_in_lung = np.array([(is_lesion & (lung_labels == side)).sum() for side in (RIGHT, LEFT)])
+    lungs = lung_labels[box]
+    lesion_in_lung = np.array([(is_lesion & (lungs == side)).sum() for side in (RIGHT, LEFT)])
     if not in_lung.any():
         return np.zeros((2, 2), dtype=np.int64)
     columns = np.arange(lung_labels.shape[1])
-    left_out = (is_lesion & (lung_labels == 0)).sum(axis=(0, 2))
+    left_out = np.zeros(len(columns), dtype=np.int64)
+    left_out[box[1]] = (is_lesion & (lungs == 0)).sum(axis=(0, 2))
     if in_lung.any(axis=1).all():
         centres = [np.average(columns, weights=counts) for counts in in_lung]
         is_nearer_right = abs(columns - centres[0]) <= abs(columns - centres[1])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, generate_spatial_bounding_box
+from monai.transforms import MapTransform
 from torch import Tensor
 
 from infnet_monai.lungs.chest_cavity import LUNG_SPACE
@@ -95,12 +96,17 @@ class LungRegion:
 
     def __call__(self, chest: MetaTensor) -> Tensor:
         """Mark the box around what is 2 in the chest cavity in bool ``(1, H, W, D)``; all of the scan without lungs."""
-        space = chest.as_tensor() == LUNG_SPACE
-        if not space.any():
+        space = chest.as_tensor()[0].cpu().numpy() == LUNG_SPACE  # NumPy looks through it in a fraction of torch's time
+        columns = space.any(axis=2)
+        occupied = [columns.any(axis=1), columns.any(axis=0), space.any(axis=(0, 1))]
+        if not columns.any():
             return torch.ones(chest.shape, dtype=torch.bool)
-        margin = [max(1, round(self.margin_mm / mm)) for mm in chest.pixdim.tolist()]
-        # MONAI's own selection compares with 0, for which torch makes integers of 8 bytes of all voxels
-        start, end = generate_spatial_bounding_box(space, lambda mask: mask, margin=margin, allow_smaller=True)
-        region = space.fill_(False)  # a large volume: one mask of it is enough
-        region[(slice(None), *(slice(max(0, first), last) for first, last in zip(start, end, strict=True)))] = True
+        region = torch.zeros(chest.shape, dtype=torch.bool)
+        box = region[0]
+        for axis, (mask, mm) in enumerate(zip(occupied, chest.pixdim.tolist(), strict=True)):
+            margin = max(1, round(self.margin_mm / mm))
+            first, last = np.flatnonzero(mask)[[0, -1]]
+            start, end = max(0, int(first) - margin), min(len(mask), int(last) + 1 + margin)
+            box = box.narrow(axis, start, end - start)
+        box.fill_(True)
         return region

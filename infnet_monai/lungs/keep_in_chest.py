@@ -59,7 +59,7 @@ def _clear_outside(voxels: Tensor, inside: Tensor) -> int:
     for start in range(0, voxels.shape[axis], SLAB):
         length = min(SLAB, voxels.shape[axis] - start)
         slab, kept = voxels.narrow(axis, start, length), inside.narrow(axis, start, length)
-        before = int(torch.count_nonzero(slab))
-        slab *= kept > 0
-        removed += before - int(torch.count_nonzero(slab))
+        outside = kept == 0
+        removed += int(torch.count_nonzero((slab != 0) & outside))
+        slab.masked_fill_(outside, 0)
     return removed

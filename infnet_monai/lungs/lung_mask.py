@@ -176,7 +176,7 @@ def _outside(body: Mask, padding: Mask, image_hu: Image | None) -> Mask:
         for row in (0, -1):
             is_outside[np.intersect1d(regions[row, 0], regions[row, -1])] = True
     else:
-        dark = np.bincount(regions.ravel(), (image_hu < OUTSIDE_AIR_BELOW_HU).ravel(), minlength=count + 1)
+        dark = np.bincount(regions[image_hu < OUTSIDE_AIR_BELOW_HU], minlength=count + 1)
         is_outside = dark > 0.5 * np.bincount(regions.ravel(), minlength=count + 1)
     is_outside[0] = False
     return is_outside[regions] | padding
@@ -200,7 +200,9 @@ def _two_largest(lungs: Mask, dark: Mask) -> Mask:
     is_gas = np.bincount(labels[dark & lungs], minlength=count + 1) > 0.5 * size
     size[is_gas & (np.arange(count + 1) != largest)] = 0
     kept = np.argsort(size)[-2:]
-    return np.isin(labels, kept[size[kept] > SECOND_LUNG_FRACTION * size[largest]])
+    is_kept = np.zeros(count + 1, dtype=bool)
+    is_kept[kept[size[kept] > SECOND_LUNG_FRACTION * size[largest]]] = True
+    return is_kept[labels]
 
 
 def _are_lungs(lungs: Mask, outside: Mask, dark: Mask) -> bool:

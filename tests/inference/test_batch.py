@@ -237,14 +237,14 @@ def test_a_full_disk_leaves_no_half_scan_and_the_rest_is_done(segmenter, chest_f
 
 def test_after_an_interruption_there_is_a_table_of_what_is_done(segmenter, chest_file, output, monkeypatch):
     (chest_file.parent / "second.nii.gz").write_bytes(chest_file.read_bytes())
-    segment = segmenter.segment
+    prepare = segmenter.prepare
 
     def interrupted(scan, **options):
         if scan.name == "second":
             raise KeyboardInterrupt
-        return segment(scan, **options)
+        return prepare(scan, **options)
 
-    monkeypatch.setattr(segmenter, "segment", interrupted)
+    monkeypatch.setattr(segmenter, "prepare", interrupted)
     with pytest.raises(KeyboardInterrupt):
         segment_scans([chest_file.parent], output, segmenter, BARE)
     assert set(rows(output)) == {"chest"}

@@ -168,19 +168,19 @@ def test_two_processes_that_overwrite_do_each_scan_once(segmenter, band_weights,
         with suppress(FileNotFoundError):  # for a moment, while its successor is published
             return record.stat().st_mtime_ns != old
 
-    def watched(name, segment):
+    def watched(name, prepare):
         def run(scan, **options):
             done[name].append(scan.name)
             if name == "first":
                 thread.start()
                 while not replaced() and thread.is_alive():
                     thread.join(0.01)
-            return segment(scan, **options)
+            return prepare(scan, **options)
 
         return run
 
-    monkeypatch.setattr(segmenter, "segment", watched("first", segmenter.segment))
-    monkeypatch.setattr(beside, "segment", watched("beside", beside.segment))
+    monkeypatch.setattr(segmenter, "prepare", watched("first", segmenter.prepare))
+    monkeypatch.setattr(beside, "prepare", watched("beside", beside.prepare))
     results["first"] = segment_scans([chest_file.parent], output, segmenter, AGAIN)
     thread.join()
     assert done == {"first": ["chest"], "beside": ["second"]}
@@ -193,14 +193,14 @@ def test_overwriting_does_not_keep_what_others_make_otherwise_meanwhile(
     """Results of another threshold that appear after the start of the run are replaced, too."""
     other = Segmenter(device="cpu", weights=band_weights, threshold=0.001, **OVERRIDES)
     (chest_file.parent / "second.nii.gz").write_bytes(chest_file.read_bytes())
-    second, segment = chest_file.parent / "second.nii.gz", segmenter.segment
+    second, prepare = chest_file.parent / "second.nii.gz", segmenter.prepare
 
     def run(scan, **options):
         if scan.name == "chest":
             segment_scans([second], output, other, AGAIN)
-        return segment(scan, **options)
+        return prepare(scan, **options)
 
-    monkeypatch.setattr(segmenter, "segment", run)
+    monkeypatch.setattr(segmenter, "prepare", run)
     result = segment_scans([chest_file.parent], output, segmenter, AGAIN)
     assert result.kept == []
     assert json.loads((output / "second.json").read_text())["made_by"]["settings"]["threshold"] == 0.5

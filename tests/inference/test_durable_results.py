@@ -158,7 +158,7 @@ def test_an_output_that_cannot_be_written_to_is_refused_before_the_first_scan(
     segmenter, chest_file, output, monkeypatch
 ):
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse_probe)
-    monkeypatch.setattr(segmenter, "segment", None)
+    monkeypatch.setattr(segmenter, "prepare", None)
     with pytest.raises(InputError, match=r"out: cannot be written to \(Read-only file system\)"):
         segment_scans([chest_file], output, segmenter, BARE)
 
@@ -185,7 +185,7 @@ def test_a_scan_that_another_process_works_on_comes_last_and_is_then_found_finis
     thread = threading.Thread(target=lambda: results.update(beside=segment_scans([twins], output, beside, BARE)))
 
     def watched(name):
-        segment = segmenters[name].segment
+        prepare = segmenters[name].prepare
 
         def run(scan, **options):
             done[name].append(scan.name)
@@ -193,12 +193,12 @@ def test_a_scan_that_another_process_works_on_comes_last_and_is_then_found_finis
                 thread.start()
                 while not (output / "second.json").exists():
                     thread.join(0.01)
-            return segment(scan, **options)
+            return prepare(scan, **options)
 
         return run
 
     for name, one in segmenters.items():
-        monkeypatch.setattr(one, "segment", watched(name))
+        monkeypatch.setattr(one, "prepare", watched(name))
     results["first"] = segment_scans([twins], output, segmenter, BARE)
     thread.join()
     assert done == {"first": ["chest"], "beside": ["second"]}
@@ -212,16 +212,16 @@ def test_a_scan_that_another_process_works_on_comes_last_and_is_then_found_finis
 
 
 def test_a_scan_that_another_process_has_given_up_is_done(segmenter, twins, output, monkeypatch):
-    segment, seen = segmenter.segment, []
+    prepare, seen = segmenter.prepare, []
     held = hold_lock(output / ".chest.lock")
 
     def release_after_second(scan, **options):
         seen.append(scan.name)
         if scan.name == "second":
             threading.Timer(0.2, held.__exit__, (None, None, None)).start()
-        return segment(scan, **options)
+        return prepare(scan, **options)
 
-    monkeypatch.setattr(segmenter, "segment", release_after_second)
+    monkeypatch.setattr(segmenter, "prepare", release_after_second)
     held.__enter__()
     result = segment_scans([twins], output, segmenter, BARE)
     assert seen == ["second", "chest"]
