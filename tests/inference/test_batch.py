@@ -237,14 +237,15 @@ def test_a_full_disk_leaves_no_half_scan_and_the_rest_is_done(segmenter, chest_f
 
 def test_after_an_interruption_there_is_a_table_of_what_is_done(segmenter, chest_file, output, monkeypatch):
     (chest_file.parent / "second.nii.gz").write_bytes(chest_file.read_bytes())
-    prepare = segmenter.prepare
+    run, ran = segmenter.run, []
 
-    def interrupted(scan, **options):
-        if scan.name == "second":
+    def interrupted(prepared, *options):  # the network runs in the main thread, where Ctrl-C arrives
+        ran.append(prepared)
+        if len(ran) == 2:
             raise KeyboardInterrupt
-        return prepare(scan, **options)
+        run(prepared, *options)
 
-    monkeypatch.setattr(segmenter, "prepare", interrupted)
+    monkeypatch.setattr(segmenter, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         segment_scans([chest_file.parent], output, segmenter, BARE)
     assert set(rows(output)) == {"chest"}
