@@ -12,6 +12,7 @@ from infnet_monai.benchmarks.archive import measure_archive
 from infnet_monai.benchmarks.data import measure_data
 from infnet_monai.benchmarks.inference import measure_inference
 from infnet_monai.benchmarks.intensities import intensity_table, scans_in_hu
+from infnet_monai.benchmarks.killed_workers import measure_killed_dask, measure_killed_parts
 from infnet_monai.benchmarks.memory import measure_memory
 from infnet_monai.benchmarks.metrics import measure_metrics
 from infnet_monai.benchmarks.scans import measure_scans
@@ -100,6 +101,28 @@ def archive(
 ) -> None:
     """Time and memory to summarise a folder of many results, and to resume behind them."""
     _print_one(measure_archive(scans, folder))
+
+
+@app.command()
+def parts(
+    folder: Annotated[Path, typer.Argument(help="Folder for scans, results, memory as CSV and picture.")],
+    scans: Annotated[int, typer.Option(help="Number of scans.")] = 2000,
+    processes: Annotated[int, typer.Option(help="Number of parts, each of one process.")] = 8,
+    kill_every_s: Annotated[float, typer.Option(help="Mean seconds between two kills.")] = 10.0,
+) -> None:
+    """Tiny scans by parts whose processes are killed at random, beside one process that is not."""
+    _print_one(measure_killed_parts(folder, scans, processes, kill_every_s))
+
+
+@app.command()
+def dask(
+    folder: Annotated[Path, typer.Argument(help="Folder for scans, results, memory as CSV and picture.")],
+    scans: Annotated[int, typer.Option(help="Number of scans.")] = 2000,
+    workers: Annotated[int, typer.Option(help="Number of worker processes.")] = 4,
+    kill_every_s: Annotated[float, typer.Option(help="Mean seconds between two kills.")] = 10.0,
+) -> None:
+    """Tiny scans by a Dask cluster whose workers are killed at random, beside one process that is not."""
+    _print_one(measure_killed_dask(folder, scans, workers, kill_every_s))
 
 
 @app.command()

@@ -4,12 +4,15 @@ python workflows/compare_backbones.py --dataset-dir DATA --output-dir OUT       
 python workflows/compare_backbones.py ... --bundles vgg16 resnet50 --seeds 0 1 2 --epochs 50       two, three times
 python workflows/compare_backbones.py ... --baselines unet flexibleunet                            MONAI's networks
 python workflows/compare_backbones.py ... --folds 5                                                cross-validation
+python workflows/compare_backbones.py ... --dask tcp://node1:8786                                  on a Dask cluster
 python workflows/compare_backbones.py ... --override image_size=[128,128] pretrained=false         options of bundles
 
 Run the same command again to resume an interrupted comparison. docs/comparison.md says what is measured and how.
 """
 
 import logging
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +22,10 @@ from infnet_monai.bundle.generate import BUNDLES
 from infnet_monai.cli.many_values import ManyValues
 from infnet_monai.comparison.baselines import BASELINES
 from infnet_monai.comparison.compare import compare
+from infnet_monai.comparison.on_dask import complete_on_dask
 from infnet_monai.comparison.options import SET_HERE, ComparisonOptions, find_methods
 from infnet_monai.errors import InputError, terminate_like_ctrl_c
+from infnet_monai.inference.cluster import dask_client
 from infnet_monai.phantom import phantom_dataset_dir
 from infnet_monai.training import parse_overrides
 
@@ -50,6 +55,9 @@ def compare_backbones(
         str | None, typer.Option("--evaluation-overlay", "--evaluation_overlay", help="The same for the evaluation.")
     ] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again where options have changed.")] = False,
+    dask: Annotated[
+        str, typer.Option(metavar="N|ADDRESS", help="Dask: N runs at once here, or the scheduler of a cluster.")
+    ] = "",
 ) -> None:
     """Train every bundle, evaluate it, and write tables, pictures and index.html; status 1 if a run failed."""
     logging.basicConfig(format="%(message)s")
@@ -71,7 +79,13 @@ def compare_backbones(
             evaluation_overlay=evaluation_overlay,
             retrain=retrain,
         )
-        comparison = compare(options)
+        with ExitStack() as held:
+            complete = None
+            if dask:
+                client = held.enter_context(dask_client(dask))
+                typer.echo(f"Dask dashboard: {client.dashboard_link}")
+                complete = partial(complete_on_dask, client)
+            comparison = compare(options, complete)
     except (InputError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

@@ -6,6 +6,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,13 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
 from infnet_monai.inference import BatchOptions, BatchResult, Segmenter, segment_scans
+from infnet_monai.inference.cluster import DaskWorkers, dask_client
 from infnet_monai.inference.manifest import read_manifest
 from infnet_monai.inference.parts import parse_part
 from infnet_monai.inference.result_writers import optional_outputs
+from infnet_monai.inference.scan_worker import ScanJob, ScanLimits, segment_scans_by
+from infnet_monai.inference.supervised import SupervisedProcess
+from infnet_monai.scans.source import ScanSource
 
 __all__ = ["segment"]
 
@@ -76,6 +81,15 @@ def segment(
     ] = False,
     report: Annotated[bool, typer.Option(help="Write contact sheets and an HTML report.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
+    scan_timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="A scan that takes longer fails alone.")
+    ] = None,
+    scan_memory: Annotated[
+        float | None, typer.Option(metavar="GB", help="A scan whose process takes more memory fails alone.")
+    ] = None,
+    dask: Annotated[
+        str, typer.Option(metavar="N|ADDRESS", help="Dask: N processes here, or the scheduler of a cluster.")
+    ] = "",
     **outputs: bool,
 ) -> None:
     """Segment lung infection in scans: masks, statistics, pictures."""
@@ -86,9 +100,10 @@ def segment(
     if not given:
         raise InputError("no scans are given; name files or folders, or a --manifest")
     choices = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
-    segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
+    choices |= {"threshold": threshold, "intensity": intensity}
+    limits = ScanLimits(scan_timeout, scan_memory)
     with logging_redirect_tqdm():
-        result = segment_scans(given, output, segmenter, options)
+        result = _segment(given, ScanJob(output, options, bundle, device, weights, choices, limits), dask)
     if result.skipped and not result.records and not result.failures and options.part is None:
         name, reason = next(iter(result.skipped.items()))
         raise InputError(
@@ -98,6 +113,18 @@ def segment(
     _print_result(result, output)
     if result.failures:
         raise typer.Exit(1)
+
+
+def _segment(given: Sequence[Path | ScanSource], job: ScanJob, dask: str) -> BatchResult:
+    """Segment scans in this process, in one that is watched, or on a cluster."""
+    if dask:
+        with dask_client(dask) as client:
+            print(f"Dask dashboard: {client.dashboard_link}", flush=True)
+            return segment_scans_by(partial(DaskWorkers, client), given, job)
+    if job.limits:
+        return segment_scans_by(SupervisedProcess, given, job)
+    segmenter = Segmenter(job.bundle, job.device, job.weights, **job.overrides)
+    return segment_scans(given, job.output_dir, segmenter, job.options)
 
 
 def _print_result(result: BatchResult, output: Path) -> None:
