@@ -21,7 +21,7 @@ from infnet_monai.scans.find import find_scans
 from infnet_monai.stage import hold_lock
 
 TRAP = OVERRIDES | {"network_def": {"_target_": "trap_network.TrapNetwork"}, "lung_crop": False}
-LIMITS = ScanLimits(seconds=6, memory_gb=2.0)
+LIMITS = ScanLimits(seconds=30, memory_gb=2.0)
 
 
 def write_scan(path, slices):
@@ -40,6 +40,7 @@ def job(tmp_path, weights, limits=LIMITS, **overrides):
     return ScanJob(tmp_path / "out", options, device="cpu", weights=weights, overrides=TRAP | overrides, limits=limits)
 
 
+@pytest.mark.slow
 def test_a_scan_over_a_limit_or_that_kills_its_process_fails_alone(tmp_path, band_weights):
     for name, slices in {"a": 7, "b_sleeps": 4, "c": 7, "d_eats": 5, "e_dies": 6, "f": 7}.items():
         write_scan(tmp_path / "scans" / f"{name}.nii", slices)
@@ -47,7 +48,7 @@ def test_a_scan_over_a_limit_or_that_kills_its_process_fails_alone(tmp_path, ban
     assert list(result.records) == ["a", "c", "f"]
     assert list(result.failures) == ["b_sleeps", "d_eats", "e_dies"]
     path = tmp_path.resolve() / "scans"
-    sleeps = f"{path}/b_sleeps.nii: took longer than 6 s (--scan-timeout); give more time, or segment it alone"
+    sleeps = f"{path}/b_sleeps.nii: took longer than 30 s (--scan-timeout); give more time, or segment it alone"
     assert result.failures["b_sleeps"] == sleeps
     assert "more than 2 GB (--scan-memory); allow more" in result.failures["d_eats"]
     assert "its process died of signal 9 (SIGKILL), e.g. for lack of memory" in result.failures["e_dies"]
@@ -99,6 +100,7 @@ def test_memory_of_a_process_grows_by_what_it_takes():
     assert resident_gb(2**22 + 1) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_the_process_ends_with_its_parent(tmp_path, sent):
     bundle = write_band_bundle(tmp_path / "bundle")
