@@ -7,12 +7,12 @@ import time
 import torch
 from band_network import BandNetwork
 
-SLEEPS, EATS, DIES = 4, 5, 6
+SLEEPS, EATS, DIES = 2, 3, 1  # of a batch of 4, which scans of 4 and 8 slices fill
 EATEN_GB = 2
 
 
 class TrapNetwork(BandNetwork):
-    """Never ends at 4 slices, takes 2 GB at 5, and kills its process at 6."""
+    """Never ends at 2 slices, takes 2 GB at 3, and kills its process at 1."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         if len(image) == SLEEPS:

@@ -33,7 +33,7 @@ def job(tmp_path, weights, **changes):
 
 
 def test_scans_of_a_killed_worker_are_done_by_another(tmp_path, band_weights):
-    write_scans(tmp_path / "scans", 6)
+    write_scans(tmp_path / "scans", 6, shape=(44, 36, 8))
     with dask_client("2") as client:
         started = partial(KilledOnce, client)
         result = segment_scans_by(started, [tmp_path / "scans"], job(tmp_path, band_weights))
@@ -51,8 +51,8 @@ def test_scans_of_a_killed_worker_are_done_by_another(tmp_path, band_weights):
 def test_a_scan_that_kills_its_workers_fails_alone(tmp_path, band_weights, limits):
     import dask
 
-    write_scan(tmp_path / "scans" / "a.nii", 11)
-    write_scan(tmp_path / "scans" / "b_dies.nii", 6)
+    write_scan(tmp_path / "scans" / "a.nii", 8)
+    write_scan(tmp_path / "scans" / "b_dies.nii", 5)
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), dask_client("1") as client:
         started = partial(DaskWorkers, client)
         result = segment_scans_by(started, [tmp_path / "scans"], job(tmp_path, band_weights, **limits))
@@ -63,7 +63,7 @@ def test_a_scan_that_kills_its_workers_fails_alone(tmp_path, band_weights, limit
 
 
 def test_a_bundle_that_cannot_be_loaded_on_a_worker_is_one_line(tmp_path, band_weights):
-    write_scan(tmp_path / "scans" / "a.nii", 11)
+    write_scan(tmp_path / "scans" / "a.nii", 8)
     wrong = ScanJob(tmp_path / "out", OPTIONS, "no_bundle", "cpu")
     with dask_client("1") as client, pytest.raises(InputError, match="no_bundle"):
         segment_scans_by(partial(DaskWorkers, client), [tmp_path / "scans"], wrong)

@@ -42,7 +42,7 @@ def job(tmp_path, weights, limits=LIMITS, **overrides):
 
 @pytest.mark.slow
 def test_a_scan_over_a_limit_or_that_kills_its_process_fails_alone(tmp_path, band_weights):
-    for name, slices in {"a": 7, "b_sleeps": 4, "c": 7, "d_eats": 5, "e_dies": 6, "f": 7}.items():
+    for name, slices in {"a": 4, "b_sleeps": 2, "c": 8, "d_eats": 3, "e_dies": 5, "f": 4}.items():
         write_scan(tmp_path / "scans" / f"{name}.nii", slices)
     result = segment_scans_by(SupervisedProcess, [tmp_path / "scans"], job(tmp_path, band_weights))
     assert list(result.records) == ["a", "c", "f"]
@@ -61,7 +61,7 @@ def test_a_scan_over_a_limit_or_that_kills_its_process_fails_alone(tmp_path, ban
 
 def test_a_watched_process_gives_the_files_of_one_that_is_not(tmp_path, band_weights):
     for k in range(2):
-        write_scan(tmp_path / "scans" / f"ct_{k}.nii", 11)
+        write_scan(tmp_path / "scans" / f"ct_{k}.nii", 8)
     watched = job(tmp_path, band_weights)
     assert len(segment_scans_by(SupervisedProcess, [tmp_path / "scans"], watched).records) == 2
     segmenter = Segmenter(device="cpu", weights=band_weights, **TRAP)
@@ -71,7 +71,7 @@ def test_a_watched_process_gives_the_files_of_one_that_is_not(tmp_path, band_wei
 
 
 def test_the_time_until_another_process_lets_go_of_a_scan_does_not_count(tmp_path, band_weights):
-    write_scan(tmp_path / "scans" / "ct.nii", 11)
+    write_scan(tmp_path / "scans" / "ct.nii", 8)
     (tmp_path / "out").mkdir()
     watched = job(tmp_path, band_weights, ScanLimits(seconds=60))
     with SupervisedProcess(watched) as process:
@@ -82,7 +82,7 @@ def test_the_time_until_another_process_lets_go_of_a_scan_does_not_count(tmp_pat
 
 
 def test_a_bundle_that_cannot_be_loaded_is_one_line(tmp_path, band_weights):
-    write_scan(tmp_path / "scans" / "ct.nii", 11)
+    write_scan(tmp_path / "scans" / "ct.nii", 8)
     with pytest.raises(InputError, match="treshold"):
         segment_scans_by(SupervisedProcess, [tmp_path / "scans"], job(tmp_path, band_weights, treshold=0.5))
 
@@ -110,7 +110,7 @@ def test_the_process_ends_with_its_parent(tmp_path, sent):
         .read_text()
         .replace("band_network.BandNetwork", "trap_network.TrapNetwork")
     )
-    write_scan(tmp_path / "scans" / "ct.nii", 4)
+    write_scan(tmp_path / "scans" / "ct.nii", 2)
     options = [
         "--bundle",
         bundle,
