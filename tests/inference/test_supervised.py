@@ -25,9 +25,9 @@ LIMITS = ScanLimits(seconds=30, memory_gb=2.0)
 
 
 def write_scan(path, slices):
-    phantom = make_phantom(1, shape=(44, 36, slices), spacing_mm=(8.0, 8.0, 20.0))
+    phantom = make_phantom(1, shape=(44, 36, 11), spacing_mm=(8.0, 8.0, 20.0))
     path.parent.mkdir(exist_ok=True)
-    nib.save(nib.Nifti1Image(phantom.image, phantom.affine), path)
+    nib.save(nib.Nifti1Image(phantom.image[..., :slices], phantom.affine), path)
 
 
 def children(pid):
