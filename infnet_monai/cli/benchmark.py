@@ -141,6 +141,32 @@ def archive(
 
 
 @benchmark.command(cls=Command)
+def parts(
+    folder: Annotated[Path, typer.Argument(help="Folder for scans, results, memory as CSV and picture.")],
+    scans: Annotated[int, typer.Option(help="Number of scans.")] = 2000,
+    processes: Annotated[int, typer.Option(help="Number of parts, each of one process.")] = 8,
+    kill_every_s: Annotated[float, typer.Option(help="Mean seconds between two kills.")] = 10.0,
+) -> None:
+    """Tiny scans by parts whose processes are killed at random, beside one process that is not."""
+    from infnet_monai.benchmarks.killed_workers import measure_killed_parts
+
+    _print_one(measure_killed_parts(folder, scans, processes, kill_every_s))
+
+
+@benchmark.command(cls=Command)
+def dask(
+    folder: Annotated[Path, typer.Argument(help="Folder for scans, results, memory as CSV and picture.")],
+    scans: Annotated[int, typer.Option(help="Number of scans.")] = 2000,
+    workers: Annotated[int, typer.Option(help="Number of worker processes.")] = 4,
+    kill_every_s: Annotated[float, typer.Option(help="Mean seconds between two kills.")] = 10.0,
+) -> None:
+    """Tiny scans by a Dask cluster whose workers are killed at random, beside one process that is not."""
+    from infnet_monai.benchmarks.killed_workers import measure_killed_dask
+
+    _print_one(measure_killed_dask(folder, scans, workers, kill_every_s))
+
+
+@benchmark.command(cls=Command)
 def memory(slices: Annotated[int, typer.Option(help="Number of slices of 512 x 512 pixels.")] = 1000) -> None:
     """Largest memory of segmenting one scan, without the network's own."""
     from infnet_monai.benchmarks.memory import measure_memory

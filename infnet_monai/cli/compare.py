@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +33,9 @@ def compare(
     overlay: Annotated[str | None, typer.Option(help="Second config file in each bundle's configs folder.")] = None,
     evaluation_overlay: Annotated[str | None, typer.Option(help="The same for the evaluation.")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train again where options have changed.")] = False,
+    dask: Annotated[
+        str, typer.Option(metavar="N|ADDRESS", help="Dask: N runs at once here, or the scheduler of a cluster.")
+    ] = "",
 ) -> None:
     """Train every bundle, evaluate it, and write tables, pictures and index.html; status 1 if a run failed."""
     from infnet_monai.bundle.generate import BUNDLES
@@ -42,7 +47,7 @@ def compare(
     say_what_is_done()
     # Baselines alone may be compared.
     names = bundles if bundles or baselines else [entry.name for entry in BUNDLES]
-    with resumable():
+    with resumable(), ExitStack() as held:
         options = ComparisonOptions(
             dataset_dir=(dataset_dir or phantom_dataset_dir()).resolve(),
             output_dir=output_dir.resolve(),
@@ -56,7 +61,15 @@ def compare(
             evaluation_overlay=evaluation_overlay,
             retrain=retrain,
         )
-        comparison = compare_methods(options)
+        complete = None
+        if dask:
+            from infnet_monai.comparison.on_dask import complete_on_dask
+            from infnet_monai.inference.cluster import dask_client
+
+            client = held.enter_context(dask_client(dask))
+            typer.echo(f"Dask dashboard: {client.dashboard_link}")
+            complete = partial(complete_on_dask, client)
+        comparison = compare_methods(options, complete)
     typer.echo((options.output_dir / "table.md").read_text(encoding="utf-8"))
     typer.echo("\n".join(f"Wrote {path}" for path in comparison.files))
     if comparison.problems:

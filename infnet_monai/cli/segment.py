@@ -6,6 +6,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from infnet_monai.inference.settings import DEFAULT_ENGINE
 if TYPE_CHECKING:
     from infnet_monai.inference.batch import BatchResult
     from infnet_monai.inference.record import ScanRecord
+    from infnet_monai.inference.scan_worker import ScanJob
     from infnet_monai.scans.source import ScanSource
 
 __all__ = ["segment"]
@@ -93,6 +95,15 @@ def segment(
         bool, typer.Option("--review", help="Write review.html, too: the report, most doubtful masks first.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment finished scans again.")] = False,
+    scan_timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="A scan that takes longer fails alone.")
+    ] = None,
+    scan_memory: Annotated[
+        float | None, typer.Option(metavar="GB", help="A scan whose process takes more memory fails alone.")
+    ] = None,
+    dask: Annotated[
+        str, typer.Option(metavar="N|ADDRESS", help="Dask: N processes here, or the scheduler of a cluster.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of the scans as one JSON object.")] = False,
     **outputs: bool,
 ) -> None:
@@ -104,8 +115,8 @@ def segment(
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     from infnet_monai.findings import LobeFiles
-    from infnet_monai.inference.batch import BatchOptions, segment_scans
-    from infnet_monai.inference.segmenter import Segmenter
+    from infnet_monai.inference.batch import BatchOptions
+    from infnet_monai.inference.scan_worker import ScanJob, ScanLimits
 
     asked = [name for name, wanted in outputs.items() if wanted]
     given_lobes = LobeFiles(lobes, lobe_numbering) if lobes else None
@@ -113,9 +124,10 @@ def segment(
     choices: dict[str, Any] = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
     if engine != DEFAULT_ENGINE:  # bundles from before there were engines have no value to set
         choices["engine"] = engine
-    segmenter = Segmenter(bundle, device, weights, threshold=threshold, intensity=intensity, **choices)
+    choices |= {"threshold": threshold, "intensity": intensity}
+    limits = ScanLimits(scan_timeout, scan_memory)
     with logging_redirect_tqdm():
-        result = segment_scans(given, output, segmenter, options)
+        result = _segment(given, ScanJob(output, options, bundle, device, weights, choices, limits), dask)
     if result.skipped and not result.records and not result.failures and options.part is None:
         name, reason = next(iter(result.skipped.items()))
         raise InputError(
@@ -147,6 +159,26 @@ def _print_result_as_json(result: BatchResult) -> None:
     }
     others = {name: getattr(result, name) for name in ("kept", "skipped", "failures", "files")}
     print_json({"scans": scans, **others})
+
+
+def _segment(given: Sequence[ScanSource], job: ScanJob, dask: str) -> BatchResult:
+    """Segment scans in this process, in one that is watched, or on a cluster."""
+    from infnet_monai.inference.batch import segment_scans
+    from infnet_monai.inference.scan_worker import segment_scans_by
+    from infnet_monai.inference.segmenter import Segmenter
+
+    if dask:
+        from infnet_monai.inference.cluster import DaskWorkers, dask_client
+
+        with dask_client(dask) as client:
+            typer.echo(f"Dask dashboard: {client.dashboard_link}", err=True)
+            return segment_scans_by(partial(DaskWorkers, client), given, job)
+    if job.limits:
+        from infnet_monai.inference.supervised import SupervisedProcess
+
+        return segment_scans_by(SupervisedProcess, given, job)
+    segmenter = Segmenter(job.bundle, job.device, job.weights, **job.overrides)
+    return segment_scans(given, job.output_dir, segmenter, job.options)
 
 
 def _print_result(result: BatchResult, output: Path) -> None:

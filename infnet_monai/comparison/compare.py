@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,9 @@ class Comparison:
     problems: dict[str, str]
 
 
-def compare(options: ComparisonOptions) -> Comparison:
+def compare(
+    options: ComparisonOptions, complete: Callable[[Sequence[Run]], dict[str, str]] | None = None
+) -> Comparison:
     """Train and evaluate all that is not finished yet, then write tables, pictures and the page.
 
     A run that fails does not end the comparison; its row is built from the others, or left out. Several processes
@@ -49,6 +51,8 @@ def compare(options: ComparisonOptions) -> Comparison:
 
     Args:
         options: Options of the comparison, with absolute folders.
+        complete: Completes the runs and returns why some are not finished, by name; by default one after the other in
+            this process, see also :func:`infnet_monai.comparison.on_dask.complete_on_dask`.
 
     Raises:
         InputError: An option or the data set cannot be used, an earlier run had other options, or no run could be
@@ -62,7 +66,7 @@ def compare(options: ComparisonOptions) -> Comparison:
         check_run(run, options.retrain)
     if options.folds is not None:
         write_folds(options.dataset_dir, options.folds, options.output_dir, options.extra_training)
-    problems = _complete_all(runs)
+    problems = (complete or _complete_all)(runs)
     return Comparison(write_outputs(options, runs, problems), problems)
 
 

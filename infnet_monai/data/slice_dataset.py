@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from infnet_monai.data.slice_cache import KeptSlices, SliceCache
 from infnet_monai.data.slice_samplers import AllSlices, LesionSlices, SliceSampler
 from infnet_monai.errors import InputError
 
@@ -71,6 +73,8 @@ class SliceDataset(Dataset):
         sampler: Rule for the slices to keep; None for the one that ``positive_only`` names.
         positive_only: Keep the slices with lesion (:class:`LesionSlices`) instead of all (:class:`AllSlices`).
         progress: Show a progress bar while the volumes are read.
+        cache_dir: Folder that keeps the slices in place of memory, see
+            :class:`infnet_monai.data.slice_cache.SliceCache`; the items of the dataset are the same.
 
     Attributes:
         sampler: The rule in use.
@@ -79,7 +83,8 @@ class SliceDataset(Dataset):
         has_lesion: For each position whether the slice has a lesion; False without a ``label``.
 
     Raises:
-        InputError: There are no items, no slice is left, or a weight is no whole number from 1.
+        InputError: There are no items, no slice is left, a weight is no whole number from 1, or ``cache_dir`` cannot
+            be used.
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class SliceDataset(Dataset):
         sampler: SliceSampler | None = None,
         positive_only: bool = False,
         progress: bool = False,
+        cache_dir: str | Path | None = None,
     ):
         if not data:
             raise InputError("the data list is empty: give at least one image with its label.")
@@ -98,6 +104,7 @@ class SliceDataset(Dataset):
         self.slice_transform = slice_transform
         self.keys = tuple(keys)
         self.sampler = sampler or (LesionSlices() if positive_only else AllSlices())
+        self._cache = SliceCache(cache_dir, [transform, self.sampler, self.keys]) if cache_dir else None
         self._read(data, progress)
         if isinstance(self.sampler, LesionSlices) and not self.index:
             raise InputError("no slice with a lesion in the data list: check the labels or set positive_only to false.")
@@ -125,14 +132,18 @@ class SliceDataset(Dataset):
         self.has_lesion: list[bool] = []
         self._slice_numbers: list[int] = []
         for item in tqdm(self.data, desc="Reading volumes", unit="volume", disable=not progress):
-            transformed = self.transform(item)
-            volume = {key: _slice_first(transformed[key]) for key in self.keys if key in transformed}
-            kept = list(self.sampler.choose(volume))
-            weight = _weight_of(item)
+            slices = self._cache.get(item, partial(self._cut, item)) if self._cache else self._cut(item)
+            kept, weight = slices.numbers, _weight_of(item)
             self.index += [(len(self.volumes), row) for row in range(len(kept))] * weight
             self._slice_numbers += kept * weight
-            self.volumes.append({key: _kept_slices(stack, kept) for key, stack in volume.items()})
+            self.volumes.append(slices.tensors)
             self.has_lesion += _have_lesion(self.volumes[-1], len(kept)) * weight
+
+    def _cut(self, item: Mapping[str, Any]) -> KeptSlices:
+        transformed = self.transform(item)
+        volume = {key: _slice_first(transformed[key]) for key in self.keys if key in transformed}
+        kept = list(self.sampler.choose(volume))
+        return KeptSlices(kept, {key: _kept_slices(stack, kept) for key, stack in volume.items()})
 
     def names(self) -> list[tuple[str, int]]:
         """Return the case and the number of the slice in its volume, for each position."""

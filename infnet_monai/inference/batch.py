@@ -37,7 +37,7 @@ from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import StageBusy, naming_output
 
-__all__ = ["BatchOptions", "BatchResult", "segment_scans"]
+__all__ = ["BatchOptions", "BatchResult", "ScanBatch", "find_inputs", "probe_folder", "segment_scans"]
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +104,30 @@ class BatchResult:
     failures: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
+    def update(self, other: BatchResult) -> None:
+        """Add what became of other scans.
+
+        Args:
+            other: Their result.
+        """
+        self.records |= other.records
+        self.kept += other.kept
+        self.skipped |= other.skipped
+        self.failures |= other.failures
+
+    def in_order(self, names: Sequence[str]) -> BatchResult:
+        """Return what became of each scan in the order of the names; they end in any order.
+
+        Args:
+            names: Names of the scans.
+        """
+        return replace(
+            self,
+            records={name: self.records[name] for name in names if name in self.records},
+            skipped={name: self.skipped[name] for name in names if name in self.skipped},
+            failures={name: self.failures[name] for name in names if name in self.failures},
+        )
+
 
 def segment_scans(
     inputs: Sequence[str | Path | ScanSource],
@@ -136,12 +160,12 @@ def segment_scans(
             cannot be written to.
     """
     output_dir, options = Path(output_dir), options or BatchOptions()
-    scans = _find(inputs, output_dir)
+    scans = find_inputs(inputs, output_dir)
     for writer in options.writers():
         writer.check()
     if options.lobes is not None:
         options.lobes.check([scan.name for scan in scans])
-    batch = _Batch(output_dir, segmenter, options, started=_probe(output_dir))
+    batch = ScanBatch(output_dir, segmenter, options, started=probe_folder(output_dir))
     names = [scan.name for scan in scans]
     note_scans(output_dir, batch.run.as_dict(), names)
     wanted = [scan for scan in scans if options.part is None or options.part.holds(scan.name)]
@@ -155,17 +179,36 @@ def segment_scans(
     finally:  # after Ctrl-C, too, there are a table and a report of what is done
         if options.part is None or not unfinished_scans(output_dir, names):
             batch.summarise(names)
-    return batch.sorted_result(names)
+    return batch.result.in_order(names)
 
 
-def _find(inputs: Sequence[str | Path | ScanSource], output_dir: Path) -> list[ScanSource]:
+def find_inputs(inputs: Sequence[str | Path | ScanSource], output_dir: Path) -> list[ScanSource]:
+    """Return the scans of a run.
+
+    Args:
+        inputs: Files, folders, and scans that have been found; these come first.
+        output_dir: Folder of the results, in which no scan is sought.
+
+    Raises:
+        InputError: There are no scans.
+    """
     found = [given for given in inputs if isinstance(given, ScanSource)]
     places = [given for given in inputs if not isinstance(given, ScanSource)]
     return [*found, *find_scans(places, exclude=output_dir)] if places or not found else found
 
 
-def _probe(folder: Path) -> float:
-    """Make sure that a folder can be written to; return the time by the clock of its file system."""
+def probe_folder(folder: Path) -> float:
+    """Make sure that a folder can be written to, which is created if needed.
+
+    Args:
+        folder: Folder of the results.
+
+    Returns:
+        The time by the clock of its file system, in seconds since 1970.
+
+    Raises:
+        InputError: It cannot be written to.
+    """
     with naming_output(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -174,8 +217,19 @@ def _probe(folder: Path) -> float:
             return os.fstat(probe.fileno()).st_mtime
 
 
-class _Batch:
-    """State of a run."""
+class ScanBatch:
+    """The scans that one process segments, and what has become of them.
+
+    Args:
+        output_dir: Folder of the results.
+        segmenter: The loaded bundle.
+        options: What is written for each scan.
+        started: Start of the run by the clock of the folder's file system, in seconds since 1970.
+
+    Attributes:
+        result: What became of the scans so far.
+        run: Facts of the run.
+    """
 
     def __init__(self, output_dir: Path, segmenter: Segmenter, options: BatchOptions, started: float):
         self.output_dir, self.segmenter, self.options = output_dir, segmenter, options
@@ -210,8 +264,23 @@ class _Batch:
                 if scan not in busy:
                     yield scan
         for scan in busy:  # in this thread, where Ctrl-C ends the waiting
-            StagedWork(self._add_one(scan), _voxels(scan)).complete()
+            self.add_one(scan, wait=True)
             yield scan
+
+    def add_one(self, found: ScanSource, wait: bool) -> None:
+        """Segment a scan or take its finished results, in this thread; a failure is noted.
+
+        Args:
+            found: The scan.
+            wait: Wait for another process that works on it.
+
+        Raises:
+            StageBusy: Another process works on it, and ``wait`` is not set.
+        """
+        busy: list[ScanSource] = []
+        StagedWork(self._add_one(found, None if wait else busy), _voxels(found)).complete()
+        if busy:
+            raise StageBusy(found.name)
 
     def _add_one(self, found: ScanSource, busy: list[ScanSource] | None = None) -> Generator[None, None, None]:
         """Segment a scan, in the steps of :class:`infnet_monai.inference.pipeline.StagedWork`.
@@ -309,18 +378,6 @@ class _Batch:
             self.output_dir, self.run.as_dict(), names, self.unwritten, options.report, review=options.review
         )
         self.result.files = summary.files
-
-    def sorted_result(self, names: Sequence[str]) -> BatchResult:
-        """Return what became of each scan, in the order of the names; busy scans have come last.
-
-        Args:
-            names: Names of the scans.
-        """
-        result = self.result
-        result.records = {name: result.records[name] for name in names if name in result.records}
-        result.skipped = {name: result.skipped[name] for name in names if name in result.skipped}
-        result.failures = {name: result.failures[name] for name in names if name in result.failures}
-        return result
 
 
 def _voxels(scan: ScanSource) -> int:
