@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from infnet_monai.run_record import package_versions
 __all__ = ["KeptSlices", "SliceCache"]
 
 logger = logging.getLogger(__name__)
+
+STATE = (np.random.RandomState, threading.local)  # of transforms that have been used, beside their settings
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _described(value: Any) -> Any:
         raise TypeError(f"{text} is not known by a name")
     if name or not hasattr(value, "__dict__") or isinstance(value, Enum | Path):
         return text
-    settings = {key: one for key, one in vars(value).items() if not isinstance(one, np.random.RandomState)}
+    settings = {key: one for key, one in vars(value).items() if not isinstance(one, STATE)}
     return [f"{type(value).__module__}.{type(value).__qualname__}", _described(settings)]
 
 
