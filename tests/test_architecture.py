@@ -21,7 +21,7 @@ LAYERS = (
     {"inference"},
     {"training"},
     {"comparison", "semi"},
-    {"bundle", "benchmarks", "monai_label", "cli"},
+    {"bundle", "benchmarks", "monai_label", "cli", "federated"},
 )
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 NEVER_TOGETHER = {("comparison", "semi"), ("semi", "comparison")}
