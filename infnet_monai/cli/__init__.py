@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from infnet_monai import __version__
 from infnet_monai.cli.convert_weights import convert_weights
+from infnet_monai.cli.federated import federated
 from infnet_monai.cli.scans import scans
 from infnet_monai.cli.segment import segment
 from infnet_monai.cli.summarise import summarise
@@ -52,3 +53,4 @@ app.command()(segment)
 app.command()(summarise)
 app.command()(scans)
 app.command()(convert_weights)
+app.add_typer(federated, name="federated")

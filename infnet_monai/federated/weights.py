@@ -16,9 +16,10 @@ from infnet_monai.errors import InputError
 from infnet_monai.files import atomic_write
 from infnet_monai.networks.model_weights import read_tensors
 
-__all__ = ["RoundFiles", "exchanged_names", "exchanged_weights", "local_names"]
+__all__ = ["ROUNDS_TABLE", "RoundFiles", "exchanged_names", "exchanged_weights", "local_names"]
 
 Weights = Mapping[str, NDArray[np.floating]]
+ROUNDS_TABLE = "rounds.csv"
 
 
 def exchanged_names(network: nn.Module) -> frozenset[str]:
