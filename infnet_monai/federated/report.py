@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from infnet_monai.federated.plan import FederatedPlan
 from infnet_monai.files import atomic_write
-from infnet_monai.metrics import METRICS, Metric
+from infnet_monai.metrics.table import METRICS, Metric
 from infnet_monai.reporting.comparison_page import Picture, RunState, write_comparison_page
 from infnet_monai.reporting.comparison_table import ComparisonRow, ComparisonTable, Estimate
 from infnet_monai.run_record import package_versions
