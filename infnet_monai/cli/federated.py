@@ -72,6 +72,41 @@ def simulate(
     print(f"wrote {page}")
 
 
+@federated.command()
+def job(
+    sites: Annotated[list[str], typer.Argument(metavar="SITE...", help="Names of the sites.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the job and the start-up kits.")],
+    server: Annotated[str, typer.Option(help="Host name by which the sites reach the server.")],
+    port: Annotated[int, typer.Option(help="Port of the server.")] = 8002,
+    bundle: BundleOption = DEFAULT_BUNDLE,
+    rounds: RoundsOption = 10,
+    local_epochs: EpochsOption = 1,
+    algorithm: AlgorithmOption = "fedavg",
+    mu: MuOption = 0.01,
+    batch_norm: BatchNormOption = "average",
+    overlay: OverlayOption = [],  # noqa: B006
+    override: OverrideOption = [],  # noqa: B006
+) -> None:
+    """Write the job, start-up kits with certificates, and a page for each site's IT."""
+    from infnet_monai.federated.plan import FederatedPlan
+    from infnet_monai.federated.provision import write_federation
+    from infnet_monai.training import parse_overrides
+
+    plan = FederatedPlan(
+        bundle=bundle,
+        rounds=rounds,
+        local_epochs=local_epochs,
+        algorithm=algorithm,
+        mu=mu,
+        batch_norm=batch_norm,
+        overlays=tuple(overlay),
+        overrides=parse_overrides(override, {}),
+    )
+    names = list(site_names([Path(site) for site in sites]))
+    kits = write_federation(plan, names, server, port, output.resolve())
+    print(f"wrote {kits}: hand each folder to its site, which begins with READ_ME_FIRST.md")
+
+
 def site_names(folders: list[Path]) -> dict[str, Path]:
     """Name sites by their folders.
 
