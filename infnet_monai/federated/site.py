@@ -135,7 +135,7 @@ class FederatedSite:
         Args:
             weights: Weights by name.
         """
-        received = self._received(weights).weights
+        received = self._received(weights).weights or {}
         return {name: received.get(name, tensor.cpu()) for name, tensor in self.network.state_dict().items()}
 
     def _received(self, weights: Weights) -> ExchangeObject:
