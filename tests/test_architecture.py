@@ -22,7 +22,7 @@ LAYERS = (
     {"training", "follow_up"},
     {"comparison", "semi"},
     {"calibration"},
-    {"bundle", "benchmarks", "monai_label", "cli"},
+    {"bundle", "benchmarks", "monai_label", "cli", "federated"},
 )
 HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 NEVER_TOGETHER = {("comparison", "semi"), ("semi", "comparison")}

@@ -1,6 +1,6 @@
 """The bundles: their one template, its generator, and what the runs of a bundle need besides MONAI."""
 
-from infnet_monai.bundle.configuration import handlers, leaves_one_over, switch
+from infnet_monai.bundle.configuration import handlers, leaves_one_over, required_dataset_dir, switch
 from infnet_monai.bundle.evaluation_run import finish_evaluation, start_evaluation
 from infnet_monai.bundle.inference_run import finish_inference, start_inference
 from infnet_monai.bundle.ranks import is_first_rank, join_ranks, leave_ranks, rank_device, validation_sampler
@@ -18,6 +18,7 @@ __all__ = [
     "leaves_one_over",
     "rank_device",
     "report_errors_in_one_line",
+    "required_dataset_dir",
     "start_evaluation",
     "start_inference",
     "switch",

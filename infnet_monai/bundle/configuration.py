@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sized
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["handlers", "leaves_one_over", "switch"]
+from infnet_monai.errors import InputError
+
+__all__ = ["handlers", "leaves_one_over", "required_dataset_dir", "switch"]
 
 
 def switch(value: Any) -> Any:
@@ -50,3 +52,14 @@ def leaves_one_over(samples: Sized, batch_size: int) -> bool:
         (True, False)
     """
     return len(samples) > batch_size and len(samples) % batch_size == 1
+
+
+def required_dataset_dir() -> NoReturn:
+    """Refuse a training that names no data set, where the built-in phantom would go unnoticed.
+
+    Raises:
+        InputError: Always.
+    """
+    raise InputError(
+        "dataset_dir: not given; name the site's folder that python workflows/prepare_data.py has prepared"
+    )

@@ -17,6 +17,7 @@ from infnet_monai.cli.compare import compare
 from infnet_monai.cli.convert_weights import convert_weights
 from infnet_monai.cli.evaluate import evaluate
 from infnet_monai.cli.evaluate_maps import evaluate_maps
+from infnet_monai.cli.federated import federated
 from infnet_monai.cli.follow_up import follow_up
 from infnet_monai.cli.label_server import label_server
 from infnet_monai.cli.prepare import prepare
@@ -72,6 +73,7 @@ _add(evaluate, EVALUATE, "evaluate --pred OUT --gt LABELS -o RESULTS", ManyValue
 _add(evaluate_maps, EVALUATE, "evaluate-maps --pred MAPS --gt MASKS --protocol clinical")
 _add(compare, EVALUATE, "compare --output-dir OUT --dataset-dir DATA --bundles vgg16 resnet50", ManyValuesCommand)
 _add(convert_weights, OTHER, "convert-weights Inf-Net-100.pth model.pt")
+app.add_typer(federated, name="federated", rich_help_panel=TRAIN)
 app.add_typer(bundles, name="bundles", rich_help_panel=OTHER)
 app.add_typer(benchmark, name="benchmark", help=BENCHMARK_HELP, rich_help_panel=OTHER)
 _add(version, OTHER, "version --json")

@@ -17,6 +17,8 @@ from infnet_monai.handlers import BestModel, ConsistencyUpdate, LastCheckpoint, 
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "infnet_efficientnet_lite0" / "configs"
 OVERLAYS = ("train_best", "train_semi", "multi_gpu_train", "evaluate", "evaluate_best", "multi_gpu_evaluate")
+# A federated site trains and validates by one configuration: fl.json goes over no evaluation.
+WITH_FL = [(overlay, "fl") for overlay in ("train_best", "train_semi", "multi_gpu_train")]
 SMALL = {"network_def#backbone": "resnet18", "image_size": [32, 32], "pretrained": False, "amp": False, "device": "cpu"}
 
 
@@ -45,13 +47,13 @@ def handlers_of(engine):
     }
 
 
-@pytest.mark.parametrize("pair", [*combinations(OVERLAYS, 2)], ids="+".join)
+@pytest.mark.parametrize("pair", [*combinations(OVERLAYS, 2), *WITH_FL], ids="+".join)
 def test_order_of_two_overlays_does_not_matter(pair):
     one, other = (ConfigParser.load_config_files(files(*order)) for order in (pair, pair[::-1]))
     assert one == other
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, "fl"])
 def test_overlays_name_items_that_are_there_and_no_list_positions(overlay):
     recipe = ConfigParser(ConfigParser.load_config_files(files()))
     for name in ConfigParser.load_config_file(str(CONFIGS / f"{overlay}.json")):
