@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ __all__ = ["KeptSlices", "SliceCache"]
 
 logger = logging.getLogger(__name__)
 
-STATE = (np.random.RandomState, threading.local)  # of transforms that have been used, beside their settings
+STATE = np.random.RandomState  # of random transforms, beside their settings
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,11 @@ def _described(value: Any) -> Any:
         raise TypeError(f"{text} is not known by a name")
     if name or not hasattr(value, "__dict__") or isinstance(value, Enum | Path):
         return text
-    settings = {key: one for key, one in vars(value).items() if not isinstance(one, STATE)}
+    settings = {
+        key: one
+        for key, one in vars(value).items()
+        if not key.startswith("_") and not isinstance(one, STATE)  # private: what use has changed, not settings
+    }
     return [f"{type(value).__module__}.{type(value).__qualname__}", _described(settings)]
 
 
