@@ -45,8 +45,8 @@ def compare(
     from infnet_monai.training import parse_overrides
 
     say_what_is_done()
-    # Baselines alone may be compared.
-    names = bundles if bundles or baselines else [entry.name for entry in BUNDLES]
+    # Baselines alone may be compared; a bundle of another task is not beside the others by default.
+    names = bundles if bundles or baselines else [entry.name for entry in BUNDLES if not entry.task]
     with resumable(), ExitStack() as held:
         options = ComparisonOptions(
             dataset_dir=(dataset_dir or phantom_dataset_dir()).resolve(),
