@@ -38,16 +38,16 @@ def compare(
     ] = "",
 ) -> None:
     """Train every bundle, evaluate it, and write tables, pictures and index.html; status 1 if a run failed."""
-    from infnet_monai.bundle.generate import BUNDLES
-    from infnet_monai.comparison.compare import compare as compare_methods
-    from infnet_monai.comparison.options import SET_HERE, ComparisonOptions, find_methods
-    from infnet_monai.phantom import phantom_dataset_dir
-    from infnet_monai.training import parse_overrides
+    with resumable(), ExitStack() as held:  # the imports, too, are interrupted
+        from infnet_monai.bundle.generate import BUNDLES
+        from infnet_monai.comparison.compare import compare as compare_methods
+        from infnet_monai.comparison.options import SET_HERE, ComparisonOptions, find_methods
+        from infnet_monai.phantom import phantom_dataset_dir
+        from infnet_monai.training import parse_overrides
 
-    say_what_is_done()
-    # Baselines alone may be compared; a bundle of another task is not beside the others by default.
-    names = bundles if bundles or baselines else [entry.name for entry in BUNDLES if not entry.task]
-    with resumable(), ExitStack() as held:
+        say_what_is_done()
+        # Baselines alone may be compared; a bundle of another task is not beside the others by default.
+        names = bundles if bundles or baselines else [entry.name for entry in BUNDLES if not entry.task]
         options = ComparisonOptions(
             dataset_dir=(dataset_dir or phantom_dataset_dir()).resolve(),
             output_dir=output_dir.resolve(),

@@ -40,27 +40,28 @@ def propagate(
     overlay: Annotated[str | None, typer.Option(help="Second config file in the bundle's configs folder.")] = None,
 ) -> None:
     """Label the slices group by group, train on the pseudo labels, fine-tune on the labelled slices."""
-    from infnet_monai.semi.options import SET_HERE, PropagationOptions
-    from infnet_monai.semi.propagate import propagate_labels
-    from infnet_monai.training import Recipe, WorkflowFailed, parse_overrides
+    with resumable():  # the imports, too, are interrupted
+        from infnet_monai.semi.options import SET_HERE, PropagationOptions
+        from infnet_monai.semi.propagate import propagate_labels
+        from infnet_monai.training import Recipe, WorkflowFailed, parse_overrides
 
-    say_what_is_done()
-    with resumable(WorkflowFailed):
-        options = PropagationOptions(
-            dataset_dir=dataset_dir.resolve(),
-            unlabelled_dir=unlabelled.resolve(),
-            output_dir=output_dir.resolve(),
-            recipe=Recipe.find(bundle, [overlay] if overlay else [], parse_overrides(override or [], SET_HERE)),
-            weights=weights.resolve() if weights else None,
-            group_size=group_size,
-            iterations=iterations,
-            round_learning_rate=round_learning_rate,
-            threshold=threshold,
-            epochs=epochs,
-            fine_tune_epochs=fine_tune_epochs,
-            fine_tune_learning_rate=fine_tune_learning_rate,
-            seed=seed,
-            axes=axes or (),
-        )
-        propagation = propagate_labels(options)
+        say_what_is_done()
+        with resumable(WorkflowFailed):
+            options = PropagationOptions(
+                dataset_dir=dataset_dir.resolve(),
+                unlabelled_dir=unlabelled.resolve(),
+                output_dir=output_dir.resolve(),
+                recipe=Recipe.find(bundle, [overlay] if overlay else [], parse_overrides(override or [], SET_HERE)),
+                weights=weights.resolve() if weights else None,
+                group_size=group_size,
+                iterations=iterations,
+                round_learning_rate=round_learning_rate,
+                threshold=threshold,
+                epochs=epochs,
+                fine_tune_epochs=fine_tune_epochs,
+                fine_tune_learning_rate=fine_tune_learning_rate,
+                seed=seed,
+                axes=axes or (),
+            )
+            propagation = propagate_labels(options)
     typer.echo("\n".join(f"Wrote {path}" for path in propagation.files))

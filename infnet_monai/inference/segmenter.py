@@ -45,7 +45,7 @@ class PreparedScan:
     """A scan between the stages of :meth:`Segmenter.segment`.
 
     Attributes:
-        item: What the preprocessing has made of it; the prepared image in it has no voxels.
+        item: What the preprocessing has given; the prepared image in it has no voxels.
         warnings: What a user should know of the scan, one sentence each.
         volume: Prepared slices ``(1, 1, H, W, D)`` on the network's device, until the network has run.
         logits: Logits ``(1, C, H, W, D)`` in memory of the CPU, from then on until they are restored.

@@ -20,7 +20,7 @@ def shown(monkeypatch, tmp_path):
             lesions[..., k].flat[:count] = 1
         lungs[..., list(lung_slices)] = 1
         tiles = []
-        monkeypatch.setattr(scan_pictures, "draw_contact_sheet", lambda these, path, title: tiles.extend(these))
+        monkeypatch.setattr(scan_pictures, "draw_contact_sheet", lambda these, path, **_: tiles.extend(these))
         draw_scan_sheet(Segmentation(lesions, lungs, image.affine, image, "hu"), tmp_path / "sheet.png")
         return [int(tile.caption.split()[1]) for tile in tiles]
 
