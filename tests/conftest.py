@@ -1,3 +1,4 @@
+import logging
 import os
 from pathlib import Path
 
@@ -13,6 +14,15 @@ def test_data() -> Path:
     if not folder:
         pytest.skip("INFNET_TEST_DATA is not set")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _level_of_the_log():
+    """Commands that say what is done lower the level of the package's log, for the tests after them as well."""
+    log = logging.getLogger("infnet_monai")
+    level = log.level
+    yield
+    log.setLevel(level)
 
 
 @pytest.fixture(autouse=True)
