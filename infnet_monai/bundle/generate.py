@@ -51,9 +51,9 @@ class BundleEntry:
         return f"infnet_{self.task or self.backbone}"
 
     @property
-    def classes(self) -> str:
-        """Which lesion classes the bundle trains on: one, or those of the data set."""
-        return "data" if self.task else "lesion"
+    def classes(self) -> str | None:
+        """Whose lesion classes the bundle distinguishes: those of its data set, or none."""
+        return "@dataset_dir" if self.task else None
 
 
 BUNDLES = (

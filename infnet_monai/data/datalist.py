@@ -47,24 +47,22 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
     return datalist
 
 
-def label_scheme(dataset_dir: str | Path, classes: str = "lesion") -> LabelScheme:
+def label_scheme(dataset_dir: str | Path | None) -> LabelScheme:
     """Return the lesion classes to train on.
 
     Args:
-        dataset_dir: Folder that holds ``dataset.json``.
-        classes: ``"lesion"`` for all lesions as one class; ``"data"`` for the ``classes`` of the data set, see
-            :meth:`infnet_monai.label_scheme.LabelScheme.from_names`, or else its ``labels`` that are lesion.
+        dataset_dir: Folder with the ``dataset.json`` whose ``classes`` are distinguished, see
+            :meth:`infnet_monai.label_scheme.LabelScheme.from_names`, or else its ``labels`` that are lesion; ``None``
+            for all lesions as one class.
 
     Returns:
         The classes, in the order of the network's channels.
 
     Raises:
-        InputError: ``classes`` is neither, or the data set has none.
+        InputError: The data set cannot be read or names no classes.
     """
-    if classes == "lesion":
+    if dataset_dir is None:
         return BINARY
-    if classes != "data":
-        raise InputError(f"classes {classes!r}: expected lesion (one class) or data (those of dataset.json)")
     datalist = read_datalist(dataset_dir)
     path = Path(str(dataset_dir)).expanduser() / DATALIST_NAME
     try:

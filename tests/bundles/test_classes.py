@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dicom_series import write_slices
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 from tiny_cases import write_tiny_dataset
 
 from infnet_monai.errors import find_input_error
@@ -107,3 +107,17 @@ def test_resuming_on_other_classes_is_refused(trained, three_classes, tmp_path):
     with pytest.raises(Exception) as caught:  # noqa: PT011
         run_bundle(tmp_path, ("train.json",), dataset_dir=str(three_classes), epochs=3, resume=True)
     assert "was trained on other classes" in str(find_input_error(caught.value))
+
+
+def test_classes_of_any_bundle_are_those_of_its_data_set_where_that_is_asked_for(three_classes):
+    parser = ConfigParser()
+    parser.read_config(str(ROOT / "bundles" / "infnet_vgg16" / "configs" / "train.json"))
+    parser["dataset_dir"], parser["classes"] = str(three_classes), "@dataset_dir"
+    assert [one.column for one in parser.get_parsed_content("label_scheme")] == list(COLUMNS)
+
+
+def test_the_network_of_one_class_is_built_without_a_data_set():
+    parser = ConfigParser()
+    parser.read_config(str(ROOT / "bundles" / "infnet_efficientnet_lite0" / "configs" / "train.json"))
+    parser["dataset_dir"], parser["pretrained"] = "$1 / 0", False
+    assert parser.get_parsed_content("network_def").partial_decoder.classify.out_channels == 1
