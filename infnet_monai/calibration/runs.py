@@ -19,10 +19,9 @@ from infnet_monai.quality.fit import QualitySample
 from infnet_monai.quality.predictors import predictors_of
 from infnet_monai.quality.watch import NetworkWatch
 from infnet_monai.scans.load import load_upright
+from infnet_monai.transforms.mask import DEFAULT_LESION_LABELS
 
 __all__ = ["Case", "CaseRunner"]
-
-LESION_LABELS = (1, 2, 255)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Case:
             )
         step = -(-image.shape[-1] // most_slices) if most_slices else 1
         affine = np.asarray(image.affine, dtype=float) @ np.diag([1.0, 1.0, step, 1.0])
-        lesion = np.isin(label[0, ..., ::step].numpy(), item.get("lesion_labels") or LESION_LABELS)
+        lesion = np.isin(label[0, ..., ::step].numpy(), item.get("lesion_labels") or DEFAULT_LESION_LABELS)
         name = item.get("case") or Path(item["image"]).name.split(".")[0]
         voxels = image[0, ..., ::step].numpy().astype(np.float32)
         return cls(name, voxels, lesion, affine, bool(image.meta.get("spacing_known", True)))
@@ -124,8 +123,10 @@ class CaseRunner:
         if key not in self._segmenters:
             self._segmenters[key] = self._make(intensity=kind, **({} if case.spacing_known else {"lung_crop": False}))
         segmenter = self._segmenters[key]
-        with NetworkWatch(segmenter.network, segmenter.settings.flips) as watch:
-            return segmenter.segment(image, case.affine), watch
+        prepared = segmenter.prepare(image, case.affine)
+        segmenter.run(prepared)
+        assert prepared.watch is not None  # run() sets it
+        return segmenter.finish(prepared), prepared.watch
 
 
 def _sample(case: Case, damage: str, level: int, result: Segmentation, predictors: dict[str, float]) -> QualitySample:

@@ -20,7 +20,7 @@ from infnet_monai.inference.result_writers import optional_outputs
 from infnet_monai.inference.settings import DEFAULT_ENGINE
 
 if TYPE_CHECKING:
-    from infnet_monai.inference.batch import BatchResult
+    from infnet_monai.inference.batch_options import BatchResult
     from infnet_monai.inference.record import ScanRecord
     from infnet_monai.inference.scan_worker import ScanJob
     from infnet_monai.scans.source import ScanSource
@@ -115,16 +115,16 @@ def segment(
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     from infnet_monai.findings import LobeFiles
-    from infnet_monai.inference.batch import BatchOptions
+    from infnet_monai.inference.batch_options import BatchOptions
     from infnet_monai.inference.scan_worker import ScanJob, ScanLimits
 
     asked = [name for name, wanted in outputs.items() if wanted]
     given_lobes = LobeFiles(lobes, lobe_numbering) if lobes else None
     options = BatchOptions(asked, report, overwrite, part=numbered, review=review, lobes=given_lobes)
     choices: dict[str, Any] = {"accept": accept, "all_scans": all_scans, "lung_crop": lung_crop, "flips": flips}
+    choices |= {"threshold": threshold, "intensity": intensity}
     if engine != DEFAULT_ENGINE:  # bundles from before there were engines have no value to set
         choices["engine"] = engine
-    choices |= {"threshold": threshold, "intensity": intensity}
     limits = ScanLimits(scan_timeout, scan_memory)
     with logging_redirect_tqdm():
         result = _segment(given, ScanJob(output, options, bundle, device, weights, choices, limits), dask)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from infnet_monai.lazy_exports import import_at_first_use
 
 if TYPE_CHECKING:
-    from infnet_monai.inference.batch import BatchOptions, BatchResult, segment_scans
+    from infnet_monai.inference.batch import segment_scans
+    from infnet_monai.inference.batch_options import BatchOptions, BatchResult
     from infnet_monai.inference.inferers import (
         AutocastInferer,
         FlipInferer,

@@ -5,27 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from infnet_monai.errors import InputError, one_line
-from infnet_monai.findings import LobeFiles
+from infnet_monai.inference.batch_options import BatchOptions, BatchResult
 from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
-from infnet_monai.inference.parts import Part
 from infnet_monai.inference.pipeline import OVERLAP_VOXELS, StagedWork, StoppableTimer, run_overlapping
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import (
-    REPORT,
     ProbabilityWriter,
-    ResultWriter,
-    optional_outputs,
-    wanted_writers,
 )
 from infnet_monai.inference.scan_checks import NO_LUNGS
 from infnet_monai.inference.scan_results import ScanResults
@@ -37,96 +33,15 @@ from infnet_monai.scans.find import find_scans
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import StageBusy, naming_output
 
-__all__ = ["BatchOptions", "BatchResult", "ScanBatch", "find_inputs", "probe_folder", "segment_scans"]
+__all__ = [
+    "ScanBatch",
+    "find_inputs",
+    "probe_folder",
+    "segment_scans",
+    "summarise_run",
+]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """Which scans are segmented, and what is written for each beside masks and statistics.
-
-    Attributes:
-        outputs: Options of further files: ``"probability"`` for the probability map, ``"dicom_seg"`` for a DICOM SEG
-            of scans that are DICOM series.
-        report: Write a contact sheet for each scan and an HTML report of the run.
-        overwrite: Segment finished scans again, and replace their files.
-        progress: Show bars over scans and slices.
-        part: Part of the scans to do, where many machines share them; all by default.
-        review: Write ``review.html``, too: the report with the most doubtful masks first.
-        lobes: Lobes of the scans, for statistics of each; none by default.
-        overlap_voxels: Voxels of the scans in memory together, while one is prepared, one is in the network and one is
-            finished; 0 for one scan at a time.
-
-    Raises:
-        InputError: There is no such output.
-    """
-
-    outputs: Collection[str] = ()
-    report: bool = True
-    overwrite: bool = False
-    progress: bool = True
-    part: Part | None = None
-    review: bool = False
-    lobes: LobeFiles | None = None
-    overlap_voxels: int = OVERLAP_VOXELS
-
-    def __post_init__(self) -> None:
-        for name in self.outputs:
-            if name not in optional_outputs():
-                raise InputError(f"output {name!r} is unknown; expected one of {', '.join(optional_outputs())}")
-
-    def writers(self) -> list[ResultWriter]:
-        """Return the writers of the files that are wanted."""
-        return wanted_writers({*self.outputs, *([REPORT] if self.report else [])})
-
-    def as_dict(self) -> dict[str, bool]:
-        """Return the options for the record of the run."""
-        asked = {name: name in self.outputs for name in optional_outputs()}
-        return {**asked, "report": self.report, "overwrite": self.overwrite}
-
-
-@dataclass
-class BatchResult:
-    """What became of the scans of a run.
-
-    Attributes:
-        records: Facts and statistics of each scan that has results, by name.
-        kept: Names of those that were finished before, by an earlier run or another process.
-        skipped: Why a scan is not taken for a chest CT and has no results, by name.
-        failures: One line for each scan that could not be segmented, by name.
-        files: Table, report and record of all scans of the folder; empty where other parts of them are not done yet.
-    """
-
-    records: dict[str, ScanRecord] = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    files: list[Path] = field(default_factory=list)
-
-    def update(self, other: BatchResult) -> None:
-        """Add what became of other scans.
-
-        Args:
-            other: Their result.
-        """
-        self.records |= other.records
-        self.kept += other.kept
-        self.skipped |= other.skipped
-        self.failures |= other.failures
-
-    def in_order(self, names: Sequence[str]) -> BatchResult:
-        """Return what became of each scan in the order of the names; they end in any order.
-
-        Args:
-            names: Names of the scans.
-        """
-        return replace(
-            self,
-            records={name: self.records[name] for name in names if name in self.records},
-            skipped={name: self.skipped[name] for name in names if name in self.skipped},
-            failures={name: self.failures[name] for name in names if name in self.failures},
-        )
 
 
 def segment_scans(
@@ -160,15 +75,11 @@ def segment_scans(
             cannot be written to.
     """
     output_dir, options = Path(output_dir), options or BatchOptions()
-    scans = find_inputs(inputs, output_dir)
-    for writer in options.writers():
-        writer.check()
-    if options.lobes is not None:
-        options.lobes.check([scan.name for scan in scans])
+    scans = find_inputs(inputs, output_dir, options)
     batch = ScanBatch(output_dir, segmenter, options, started=probe_folder(output_dir))
     names = [scan.name for scan in scans]
     note_scans(output_dir, batch.run.as_dict(), names)
-    wanted = [scan for scan in scans if options.part is None or options.part.holds(scan.name)]
+    wanted = options.wanted(scans)
     try:
         with (
             tqdm(total=len(wanted), desc="Scans", unit="scan", disable=not options.progress) as bar,
@@ -177,24 +88,53 @@ def segment_scans(
             for _ in done:
                 bar.update()
     finally:  # after Ctrl-C, too, there are a table and a report of what is done
-        if options.part is None or not unfinished_scans(output_dir, names):
-            batch.summarise(names)
+        batch.result.files = summarise_run(output_dir, batch.run.as_dict(), names, batch.unwritten, options)
     return batch.result.in_order(names)
 
 
-def find_inputs(inputs: Sequence[str | Path | ScanSource], output_dir: Path) -> list[ScanSource]:
-    """Return the scans of a run.
+def find_inputs(inputs: Sequence[str | Path | ScanSource], output_dir: Path, options: BatchOptions) -> list[ScanSource]:
+    """Return the scans of a run, once what is asked for can be written for them.
 
     Args:
         inputs: Files, folders, and scans that have been found; these come first.
         output_dir: Folder of the results, in which no scan is sought.
+        options: What is written.
 
     Raises:
-        InputError: There are no scans.
+        InputError: There are no scans, this installation cannot write a file that is asked for, or a scan has no lobes.
     """
     found = [given for given in inputs if isinstance(given, ScanSource)]
     places = [given for given in inputs if not isinstance(given, ScanSource)]
-    return [*found, *find_scans(places, exclude=output_dir)] if places or not found else found
+    scans = [*found, *find_scans(places, exclude=output_dir)] if places or not found else found
+    for writer in options.writers():
+        writer.check()
+    if options.lobes is not None:
+        options.lobes.check([scan.name for scan in scans])
+    return scans
+
+
+def summarise_run(
+    output_dir: Path,
+    facts: Mapping[str, Any],
+    names: Sequence[str],
+    unwritten: Sequence[Outcome],
+    options: BatchOptions,
+) -> list[Path]:
+    """Write table, report and record of all scans in the folder, where no scan of other parts is left.
+
+    Args:
+        output_dir: Folder of the results.
+        facts: Facts of the run.
+        names: Names of all scans of the run.
+        unwritten: Outcomes that could not be written.
+        options: What is written.
+
+    Returns:
+        The files.
+    """
+    if options.part is not None and unfinished_scans(output_dir, names):
+        return []
+    return summarise(output_dir, facts, names, unwritten, options.report, review=options.review).files
 
 
 def probe_folder(folder: Path) -> float:
@@ -366,18 +306,6 @@ class ScanBatch:
                 bar.update(slices)
 
             self.segmenter.run(prepared, timer, show)
-
-    def summarise(self, names: Sequence[str]) -> None:
-        """Write table, report and record of all scans in the folder.
-
-        Args:
-            names: Names of the scans of the run.
-        """
-        options = self.options
-        summary = summarise(
-            self.output_dir, self.run.as_dict(), names, self.unwritten, options.report, review=options.review
-        )
-        self.result.files = summary.files
 
 
 def _voxels(scan: ScanSource) -> int:

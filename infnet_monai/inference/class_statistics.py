@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from infnet_monai.inference.statistics import measure_lesions
+from infnet_monai.inference.statistics import count_in_lungs, lesion_box
+from infnet_monai.lungs.plausibility import usable_lungs
 
 __all__ = ["ClassStatistics", "measure_classes"]
 
@@ -52,24 +53,21 @@ def measure_classes(
         The statistics by the names of the classes.
     """
     volume = np.asarray(labels)
-    lesion = measure_lesions(volume, affine, lung_labels)
+    box = lesion_box(volume != 0)
+    lungs = np.zeros(volume.shape, np.uint8) if lung_labels is None else np.asarray(lung_labels)
+    volume = volume[box]
+    voxel_ml = abs(float(np.linalg.det(np.asarray(affine, dtype=float)[:3, :3]))) / 1000
+    sizes = count_in_lungs(volume != 0, box, lungs)[:, 1]
+    sizes = sizes * usable_lungs(*sizes.tolist())
     found = {}
     for name, value in values.items():
-        own = measure_lesions(volume == value, affine, lung_labels)
-        found[name] = ClassStatistics(
-            own.lesion_volume_ml,
-            _percent(own.lesion_volume_ml, lesion.lesion_volume_ml or None),
-            _percent(
-                _lesion_ml(own.lesion_percent_of_right_lung, own.right_lung_volume_ml), lesion.right_lung_volume_ml
-            ),
-            _percent(_lesion_ml(own.lesion_percent_of_left_lung, own.left_lung_volume_ml), lesion.left_lung_volume_ml),
-        )
+        own = volume == value
+        in_lungs = count_in_lungs(own, box, lungs)[:, 0]
+        right, left = (_percent(int(part), int(size)) for part, size in zip(in_lungs, sizes, strict=True))
+        volume_ml = int(own.sum()) * voxel_ml
+        found[name] = ClassStatistics(volume_ml, _percent(int(own.sum()), int(np.count_nonzero(volume))), right, left)
     return found
 
 
-def _lesion_ml(percent: float | None, lung_ml: float | None) -> float | None:
-    return None if percent is None or lung_ml is None else percent / 100 * lung_ml
-
-
-def _percent(part: float | None, whole: float | None) -> float | None:
-    return None if part is None or whole is None else 100 * part / whole
+def _percent(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None

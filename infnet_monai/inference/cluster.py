@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from infnet_monai.errors import InputError, one_line
-from infnet_monai.inference.batch import BatchResult
-from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
-from infnet_monai.inference.scan_worker import ScanJob, ScanWorker
+from infnet_monai.inference.batch_options import BatchResult
+from infnet_monai.inference.scan_worker import ScanJob, ScanWorker, note_failure
 from infnet_monai.inference.supervised import SupervisedProcess
 from infnet_monai.scans.source import ScanSource
 
@@ -125,9 +124,7 @@ class DaskWorkers:
             allowed = self.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures)
             reason = f"{allowed + 1} worker processes died while they worked on it"
         message = one_line(f"{scan.path}: {reason}; check the file, or segment it alone")
-        logger.error("%s", message)
-        Outcomes(self.job.output_dir).write(Outcome(scan.name, FAILED, message))
-        return BatchResult(failures={scan.name: message})
+        return note_failure(self.job.output_dir, scan, message)
 
 
 def each_result(

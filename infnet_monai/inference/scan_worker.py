@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -12,14 +13,17 @@ from tqdm import tqdm
 
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
-from infnet_monai.inference.batch import BatchOptions, BatchResult, ScanBatch, find_inputs, probe_folder
-from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome
+from infnet_monai.inference.batch import ScanBatch, find_inputs, probe_folder, summarise_run
+from infnet_monai.inference.batch_options import BatchOptions, BatchResult
+from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
 from infnet_monai.inference.segmenter import Segmenter
-from infnet_monai.inference.summary import note_scans, summarise, unfinished_scans
+from infnet_monai.inference.summary import note_scans, unfinished_scans
 from infnet_monai.scans.source import ScanSource
 from infnet_monai.stage import StageBusy
 
-__all__ = ["ScanJob", "ScanLimits", "ScanWorker", "ScanWorkers", "segment_scans_by"]
+__all__ = ["ScanJob", "ScanLimits", "ScanWorker", "ScanWorkers", "note_failure", "segment_scans_by"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,11 @@ def segment_scans_by(
             the bundle cannot be loaded.
     """
     options, output_dir = job.options, Path(job.output_dir).resolve()
-    scans = find_inputs([one if isinstance(one, ScanSource) else Path(one).resolve() for one in inputs], output_dir)
-    for writer in options.writers():
-        writer.check()
+    places = [one if isinstance(one, ScanSource) else Path(one).resolve() for one in inputs]
+    scans = find_inputs(places, output_dir, options)
     job = replace(job, output_dir=output_dir, started=probe_folder(output_dir))
     names = [scan.name for scan in scans]
-    wanted = [scan for scan in scans if options.part is None or options.part.holds(scan.name)]
+    wanted = options.wanted(scans)
     result, facts = BatchResult(), None
     try:
         with workers(job) as started:
@@ -159,9 +162,25 @@ def segment_scans_by(
                     result.update(one)
                     bar.update()
     finally:  # after Ctrl-C, too, there are a table and a report of what is done
-        if facts is not None and (options.part is None or not unfinished_scans(output_dir, names)):
-            result.files = summarise(output_dir, facts, names, _unwritten(output_dir, result), options.report).files
+        if facts is not None:
+            result.files = summarise_run(output_dir, facts, names, _unwritten(output_dir, result), options)
     return result.in_order(names)
+
+
+def note_failure(output_dir: Path, scan: ScanSource, message: str) -> BatchResult:
+    """Say and note why a scan has no results, where the process that worked on it cannot.
+
+    Args:
+        output_dir: Folder of the results.
+        scan: The scan.
+        message: One line.
+
+    Returns:
+        What became of the scan.
+    """
+    logger.error("%s", message)
+    Outcomes(output_dir).write(Outcome(scan.name, FAILED, message))
+    return BatchResult(failures={scan.name: message})
 
 
 def _unwritten(output_dir: Path, result: BatchResult) -> list[Outcome]:

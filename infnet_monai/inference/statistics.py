@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from infnet_monai.findings.region import bounding_box
 from infnet_monai.lungs.plausibility import usable_lungs
-from infnet_monai.lungs.sides import LEFT, RIGHT
+from infnet_monai.lungs.sides import LEFT, RIGHT, sides_of_columns
 
-__all__ = ["LesionStatistics", "measure_lesions"]
+__all__ = ["LesionStatistics", "count_in_lungs", "lesion_box", "measure_lesions"]
 
 ANY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 
@@ -83,14 +84,14 @@ def measure_lesions(
         The statistics.
     """
     is_lesion = np.asarray(lesions) != 0
-    box = _box(is_lesion)
+    box = lesion_box(is_lesion)
     in_box = is_lesion[box]
     voxel_ml = abs(float(np.linalg.det(np.asarray(affine, dtype=float)[:3, :3]))) / 1000
     sizes = _component_sizes(in_box)
     count, largest = len(sizes), int(sizes.max()) if len(sizes) else None
     in_hu = image_hu is not None and count > 0
     lungs = np.zeros_like(is_lesion) if lung_labels is None else np.asarray(lung_labels)
-    right, left = _count_in_lungs(in_box, box, lungs)
+    right, left = count_in_lungs(in_box, box, lungs)
     right, left = (lung * usable for lung, usable in zip((right, left), usable_lungs(right[1], left[1]), strict=True))
     both = right + left if right[1] and left[1] else 0 * right
     return LesionStatistics(
@@ -112,11 +113,13 @@ def measure_lesions(
     )
 
 
-def _box(is_lesion: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The box around all lesions; an empty one without."""
-    columns = np.asarray(is_lesion.any(axis=2))
-    extents = [np.flatnonzero(mask) for mask in (columns.any(axis=1), columns.any(axis=0), is_lesion.any(axis=(0, 1)))]
-    return tuple(slice(int(extent[0]), int(extent[-1]) + 1) if extent.size else slice(0, 0) for extent in extents)
+def lesion_box(is_lesion: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the box around all lesions; an empty one without.
+
+    Args:
+        is_lesion: Lesion mask ``(H, W, D)``.
+    """
+    return bounding_box(is_lesion) or (slice(0, 0),) * 3
 
 
 def _component_sizes(is_lesion: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -130,27 +133,25 @@ def _component_sizes(is_lesion: NDArray[np.bool_]) -> NDArray[np.int64]:
     return sizes[1:]
 
 
-def _count_in_lungs(is_lesion: NDArray[np.bool_], box: tuple[slice, ...], lung_labels: NDArray) -> NDArray[np.int64]:
-    """Count the voxels of [lesion, lung] in the right (first row) and the left lung; zeros for a lung not found.
+def count_in_lungs(is_lesion: NDArray[np.bool_], box: tuple[slice, ...], lung_labels: NDArray) -> NDArray[np.int64]:
+    """Count the voxels of lesions and lungs in the right and the left lung.
 
-    The lesions are given in their box, the lungs as a whole.
+    Args:
+        is_lesion: Lesions in their box.
+        box: The box.
+        lung_labels: Lungs ``(H, W, D)``, 1 in the right and 2 in the left one.
+
+    Returns:
+        ``[lesion, lung]`` of the right (first row) and the left lung, zeros for a lung not found.
     """
     in_lung = np.array([(lung_labels == side).sum(axis=(0, 2)) for side in (RIGHT, LEFT)])  # (side, column)
     lungs = lung_labels[box]
     lesion_in_lung = np.array([(is_lesion & (lungs == side)).sum() for side in (RIGHT, LEFT)])
     if not in_lung.any():
         return np.zeros((2, 2), dtype=np.int64)
-    columns = np.arange(lung_labels.shape[1])
-    left_out = np.zeros(len(columns), dtype=np.int64)
-    left_out[box[1]] = (is_lesion & (lungs == 0)).sum(axis=(0, 2))
-    if in_lung.any(axis=1).all():
-        centres = [np.average(columns, weights=counts) for counts in in_lung]
-        is_nearer_right = abs(columns - centres[0]) <= abs(columns - centres[1])
-        belongs = np.stack([is_nearer_right, ~is_nearer_right])
-    else:
-        first, last = np.flatnonzero(in_lung.any(axis=0))[[0, -1]]
-        belongs = (columns >= first) & (columns <= last) & in_lung.any(axis=1, keepdims=True)
-    left_out_by_side = (left_out * belongs).sum(axis=1)
+    left_out = (is_lesion & (lungs == 0)).sum(axis=(0, 2))
+    sides = sides_of_columns(in_lung)[box[1]]
+    left_out_by_side = np.array([left_out[sides == side].sum() for side in (RIGHT, LEFT)])
     return np.stack([lesion_in_lung + left_out_by_side, in_lung.sum(axis=1) + left_out_by_side], axis=1)
 
 

@@ -17,9 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from infnet_monai.errors import InputError, one_line
-from infnet_monai.inference.batch import BatchResult
-from infnet_monai.inference.outcomes import FAILED, Outcome, Outcomes
-from infnet_monai.inference.scan_worker import ScanJob
+from infnet_monai.inference.batch_options import BatchResult
+from infnet_monai.inference.scan_worker import ScanJob, note_failure
 from infnet_monai.scans.source import ScanSource
 
 __all__ = ["SupervisedProcess", "resident_gb"]
@@ -49,7 +48,6 @@ class SupervisedProcess:
             raise InputError("limits of a scan need Linux or macOS; leave out --scan-timeout and --scan-memory")
         self.job = job
         self.facts: dict[str, Any] = {}
-        self._outcomes = Outcomes(job.output_dir)
         self._child: subprocess.Popen | None = None
         self._connection: Connection
 
@@ -196,9 +194,7 @@ class SupervisedProcess:
             "" if ";" in reason else ", e.g. for lack of memory or by a damaged file; check it, or segment it alone"
         )
         message = one_line(f"{scan.path}: {reason}{remedy}")
-        logger.error("%s", message)
-        self._outcomes.write(Outcome(scan.name, FAILED, message))
-        return BatchResult(failures={scan.name: message})
+        return note_failure(self.job.output_dir, scan, message)
 
 
 def resident_gb(pid: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEFT", "RIGHT", "label_sides"]
+__all__ = ["LEFT", "RIGHT", "label_sides", "sides_of_columns"]
 
 RIGHT, LEFT = 1, 2
 TWO_LUNGS_MAX_CUT = 0.12  # a seam between two lungs meets less lung than this fraction of the mean column of the volume
@@ -43,6 +43,35 @@ def label_sides(lungs: Mask) -> NDArray[np.uint8]:
         is_left = np.arange(lungs.shape[1])[:, np.newaxis] > seam
         return np.where(is_left, LEFT, RIGHT).astype(np.uint8) * lungs
     return lungs * np.uint8(LEFT if _is_left_lung(lungs) else RIGHT)
+
+
+def sides_of_columns(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return for each column the lung that a lesion there belongs to where the lung mask leaves it out.
+
+    It is the lung whose centre is nearer from right to left; where only one lung was found that one, within its
+    columns.
+
+    Args:
+        counts: Voxels of the right and of the left lung in each column, ``(2, W)``.
+
+    Returns:
+        1 for the right lung, 2 for the left one, 0 for none, ``(W,)``.
+
+    Example:
+        >>> sides_of_columns(np.array([[2, 2, 0, 0, 0, 0], [0, 0, 0, 0, 2, 2]])).tolist()
+        [1, 1, 1, 2, 2, 2]
+        >>> sides_of_columns(np.array([[0, 2, 2, 0], [0, 0, 0, 0]])).tolist()
+        [0, 1, 1, 0]
+    """
+    columns, found = np.arange(counts.shape[1]), np.asarray(counts.any(axis=1))
+    if found.all():
+        right, left = (np.average(columns, weights=row) for row in counts)
+        return np.where(abs(columns - right) <= abs(columns - left), RIGHT, LEFT).astype(np.uint8)
+    if not found.any():
+        return np.zeros(len(columns), dtype=np.uint8)
+    first, last = np.flatnonzero(counts.any(axis=0))[[0, -1]]
+    side = RIGHT if found[0] else LEFT
+    return np.where((columns >= first) & (columns <= last), side, 0).astype(np.uint8)
 
 
 def _is_left_lung(lung: Mask) -> bool:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import nibabel as nib
 import pandas as pd
@@ -13,6 +14,7 @@ from band_network import OVERRIDES, BandNetwork
 from killed_segmenting import COMMAND, assert_same_results, environment, write_band_bundle
 
 from infnet_monai.errors import InputError
+from infnet_monai.findings import LobeFiles
 from infnet_monai.inference import BatchOptions, Segmenter, segment_scans
 from infnet_monai.inference.scan_worker import ScanJob, ScanLimits, segment_scans_by
 from infnet_monai.inference.supervised import SupervisedProcess, resident_gb
@@ -68,6 +70,19 @@ def test_a_watched_process_gives_the_files_of_one_that_is_not(tmp_path, band_wei
     segment_scans([tmp_path / "scans"], tmp_path / "plain", segmenter, watched.options)
     assert_same_results(tmp_path / "out", tmp_path / "plain")
     assert segment_scans_by(SupervisedProcess, [tmp_path / "scans"], watched).kept == ["ct_0", "ct_1"]
+
+
+def test_review_and_lobes_are_those_of_a_run_that_is_not_watched(tmp_path, band_weights):
+    for name in ("ct", "other"):
+        write_scan(tmp_path / "scans" / f"{name}.nii", 8)
+    watched = job(tmp_path, band_weights)
+    of_one_scan = BatchOptions(progress=False, lobes=LobeFiles(tmp_path / "scans" / "ct.nii"))
+    with pytest.raises(InputError, match="holds the lobes of one scan, and there are 2"):
+        segment_scans_by(SupervisedProcess, [tmp_path / "scans"], replace(watched, options=of_one_scan))
+    reviewed = replace(watched, options=BatchOptions(progress=False, review=True))
+    result = segment_scans_by(SupervisedProcess, [tmp_path / "scans" / "ct.nii"], reviewed)
+    assert list(result.records) == ["ct"]
+    assert (tmp_path / "out" / "review.html").is_file()
 
 
 def test_the_time_until_another_process_lets_go_of_a_scan_does_not_count(tmp_path, band_weights):

@@ -27,15 +27,7 @@ class OpenVinoEngine(Engine):
     extra = "openvino"
 
     def export(self, network: nn.Module, shape: tuple[int, ...]) -> Arrays:
-        """Translate a network to OpenVINO's intermediate representation.
-
-        Args:
-            network: Network in float32 and eval mode.
-            shape: Shape of the images, ``(B, C, H, W)``.
-
-        Returns:
-            ``graph``, the XML, and ``weights``, both as bytes.
-        """
+        """Translate a network to ``graph``, the XML, and ``weights``, both as bytes; see :meth:`Engine.export`."""
         import openvino
 
         network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
@@ -49,15 +41,7 @@ class OpenVinoEngine(Engine):
             return {name: np.fromfile(part, dtype=np.uint8) for name, part in parts.items()}
 
     def load(self, arrays: Arrays, threads: int) -> Run:
-        """Make an exported network ready to run.
-
-        Args:
-            arrays: What :meth:`export` has returned.
-            threads: Number of threads.
-
-        Returns:
-            Function from images of the exported shape in float32 to logits.
-        """
+        """Make an exported network ready to run; see :meth:`Engine.load`."""
         import openvino
 
         core = openvino.Core()
