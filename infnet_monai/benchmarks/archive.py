@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from infnet_monai.inference.batch import BatchOptions, segment_scans
+from infnet_monai.inference.batch import segment_scans
+from infnet_monai.inference.batch_options import BatchOptions
 from infnet_monai.inference.outcomes import FAILED, SKIPPED, Outcome, Outcomes
 from infnet_monai.inference.record import MadeBy, ScanRecord
 from infnet_monai.inference.result_writers import wanted_writers

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import trange
 
+from infnet_monai.benchmarks.ways import dice_of_masks, median_seconds
 from infnet_monai.errors import InputError
 from infnet_monai.inference import supports_bf16
 from infnet_monai.inference.engines import ENGINES, load_in_engine
@@ -128,29 +126,18 @@ def _batches(network: nn.Module, images: Tensor, batch_size: int, bf16: bool) ->
 @torch.inference_mode()
 def _measure(ways: Mapping[str, Run], slices: int, turns: int, trained: bool) -> list[EngineCost]:
     logits = {way: run() for way, run in ways.items()}  # warms up, too
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in trange(turns, desc="Turns", leave=False):
-        for way, run in ways.items():
-            start = time.process_time()
-            run()
-            seconds[way].append(time.process_time() - start)
-    medians = {way: statistics.median(values) / slices for way, values in seconds.items()}
+    medians = {way: seconds / slices for way, seconds in median_seconds(ways, turns).items()}
     default, exact = next(iter(ways)), logits["torch f32"]
     return [
         EngineCost(
             way,
             1000 * medians[way],
             medians[default] / medians[way],
-            _dice(logits[way] > 0, exact > 0) if trained else float("nan"),
+            dice_of_masks(logits[way] > 0, exact > 0) if trained else float("nan"),
             float((logits[way] - exact).norm() / exact.norm()),
         )
         for way in ways
     ]
-
-
-def _dice(first: Tensor, second: Tensor) -> float:
-    both = int(first.sum() + second.sum())
-    return 2 * int((first & second).sum()) / both if both else float("nan")
 
 
 def _scan_slices(backbone: str, scan: str | Path, slices: int, image_size: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import trange
 
+from infnet_monai.benchmarks.ways import dice_of_masks, median_seconds
 from infnet_monai.data import load_datalist
 from infnet_monai.inference.inferers import AutocastInferer, supports_bf16
 from infnet_monai.inference.optimize import prepare_for_inference
@@ -118,29 +118,18 @@ def _as_bundle(network: nn.Module, volume: Tensor, bf16: bool) -> Run:
 @torch.inference_mode()
 def _measure(ways: Mapping[str, Run], slices: int, repeats: int) -> list[InferenceCost]:
     masks = {way: run() > 0 for way, run in ways.items()}  # warms up, too
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in trange(repeats, desc="Turns", leave=False):
-        for way, run in ways.items():
-            start = time.perf_counter()
-            run()
-            seconds[way].append(time.perf_counter() - start)
-    medians = {way: statistics.median(values) / slices for way, values in seconds.items()}
+    medians = {way: seconds / slices for way, seconds in median_seconds(ways, repeats, time.perf_counter).items()}
     plain = next(iter(ways))
     return [
         InferenceCost(
             way,
             1000 * medians[way],
             medians[plain] / medians[way],
-            _dice(masks[plain], masks[way]),
+            dice_of_masks(masks[plain], masks[way]),
             int(masks[way].sum()),
         )
         for way in ways
     ]
-
-
-def _dice(first: Tensor, second: Tensor) -> float:
-    both = int(first.sum() + second.sum())
-    return 2 * int((first & second).sum()) / both if both else float("nan")
 
 
 def _network_and_slices(

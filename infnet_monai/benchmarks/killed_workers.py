@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,7 +144,8 @@ class _KilledRun:
                     self.samples += [(round(now - start, 1), pid, resident_gb(pid)) for pid in workers]
                     next_sample = now + SAMPLE_S
                 if now >= next_kill and workers:
-                    _kill(self.random.choice(workers))
+                    with suppress(ProcessLookupError):  # it has ended meanwhile
+                        os.kill(self.random.choice(workers), signal.SIGKILL)
                     self.kills += 1
                     next_kill = now + self._pause_s()
         finally:
@@ -168,10 +171,6 @@ def _command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:
         return ""
-
-
-def _kill(pid: int) -> None:
-    subprocess.run(["kill", "-9", str(pid)], check=False)
 
 
 def memory_growth_mb(memory: pd.DataFrame) -> float:

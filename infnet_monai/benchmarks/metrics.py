@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ import torch
 from monai.utils import optional_import
 from scipy.ndimage import gaussian_filter
 
+from infnet_monai.benchmarks.ways import median_seconds
 from infnet_monai.metrics import paper_metrics
 
 __all__ = ["MetricsCost", "measure_metrics"]
@@ -120,14 +119,10 @@ def _synthetic_pair(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_turn(contenders: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return the median CPU seconds of each; CPU time leaves out what other programs take of the machine."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(repeats + 1):
-        for name, run in contenders.items():
-            start = time.process_time()
-            run()
-            seconds[name].append(time.process_time() - start)
-    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+    """Return the median CPU seconds of each, after each has warmed up."""
+    for run in contenders.values():
+        run()
+    return median_seconds(contenders, repeats)
 
 
 @contextmanager

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from monai.inferers import SimpleInferer
 from torch import Tensor, nn
-from tqdm import trange
 
+from infnet_monai.benchmarks.ways import median_seconds
 from infnet_monai.inference.inferers import AutocastInferer
 from infnet_monai.losses import InfNetLoss
 from infnet_monai.networks import InfNet
@@ -85,15 +84,12 @@ class _Step:
 def _measure(step: _Step, batch_size: int, repeats: int, image_size: int) -> StepCost:
     image = torch.randn(batch_size, 3, image_size, image_size)
     target = (torch.rand(batch_size, 2, image_size, image_size) > 0.9).to(torch.uint8)
-    ways = {
+    inferers = {
         "bundle_s": AutocastInferer(SimpleInferer()),
         "bf16_s": AutocastInferer(SimpleInferer(), depthwise_in_float32=False),
         "float32_s": AutocastInferer(SimpleInferer(), enabled=False),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in trange(repeats + 1, desc=f"Batches of {batch_size}", leave=False):
-        for name, inferer in ways.items():
-            start = time.process_time()  # leaves out what other programs take of the machine
-            step(inferer, image, target)
-            seconds[name].append(time.process_time() - start)
-    return StepCost(batch_size, **{name: statistics.median(values[1:]) for name, values in seconds.items()})
+    ways = {name: partial(step, inferer, image, target) for name, inferer in inferers.items()}
+    for run in ways.values():  # warms up
+        run()
+    return StepCost(batch_size, **median_seconds(ways, repeats, title=f"Batches of {batch_size}"))

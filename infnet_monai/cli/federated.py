@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from infnet_monai.bundle_folder import DEFAULT_BUNDLE
 from infnet_monai.errors import InputError
+
+if TYPE_CHECKING:
+    from infnet_monai.federated.plan import FederatedPlan
 
 __all__ = ["federated"]
 
@@ -53,20 +56,18 @@ def simulate(
     compare: Annotated[bool, typer.Option(help="Train centrally and at each site alone, too.")] = True,
 ) -> None:
     """Train on one machine, a process a site, in NVFLARE's simulator; the same command resumes."""
-    from infnet_monai.federated.plan import FederatedPlan
     from infnet_monai.federated.simulate import Simulation
-    from infnet_monai.training import parse_overrides
 
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    plan = FederatedPlan(
-        bundle=bundle,
+    plan = _plan(
+        bundle,
+        overlay,
+        override,
         rounds=rounds,
         local_epochs=local_epochs,
         algorithm=algorithm,
         mu=mu,
         batch_norm=batch_norm,
-        overlays=tuple(overlay),
-        overrides=parse_overrides(override, {}),
     )
     page = Simulation(plan, site_names(sites), output, compare).run()
     print(f"wrote {page}")
@@ -88,23 +89,29 @@ def job(
     override: OverrideOption = [],  # noqa: B006
 ) -> None:
     """Write the job, start-up kits with certificates, and a page for each site's IT."""
-    from infnet_monai.federated.plan import FederatedPlan
     from infnet_monai.federated.provision import write_federation
-    from infnet_monai.training import parse_overrides
 
-    plan = FederatedPlan(
-        bundle=bundle,
+    plan = _plan(
+        bundle,
+        overlay,
+        override,
         rounds=rounds,
         local_epochs=local_epochs,
         algorithm=algorithm,
         mu=mu,
         batch_norm=batch_norm,
-        overlays=tuple(overlay),
-        overrides=parse_overrides(override, {}),
     )
     names = list(site_names([Path(site) for site in sites]))
     kits = write_federation(plan, names, server, port, output.resolve())
     print(f"wrote {kits}: hand each folder to its site, which begins with READ_ME_FIRST.md")
+
+
+def _plan(bundle: str, overlay: list[str], override: list[str], **agreed: Any) -> FederatedPlan:
+    """Return the plan of the options that both commands have."""
+    from infnet_monai.federated.plan import FederatedPlan
+    from infnet_monai.training import parse_overrides
+
+    return FederatedPlan(bundle=bundle, overlays=tuple(overlay), overrides=parse_overrides(override, {}), **agreed)
 
 
 def site_names(folders: list[Path]) -> dict[str, Path]:

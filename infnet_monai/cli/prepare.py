@@ -9,9 +9,9 @@ import typer
 
 from infnet_monai.cli.command import say_what_is_done
 from infnet_monai.errors import InputError
+from infnet_monai.label_scheme import LabelScheme
 
 if TYPE_CHECKING:
-    from infnet_monai.label_scheme import LabelScheme
     from infnet_monai.preparation.prepare import PreparedDataset
 
 __all__ = ["prepare"]
@@ -107,8 +107,6 @@ def _fraction_or_names(text: str) -> float | list[str]:
 
 def _scheme(text: str) -> LabelScheme:
     """Classes of ``name=1,other name=2+3``."""
-    from infnet_monai.label_scheme import LabelScheme
-
     labels: dict[str, list[int]] = {}
     for part in _names(text):
         name, _, values = part.rpartition("=")

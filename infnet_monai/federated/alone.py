@@ -10,13 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 from infnet_monai.errors import report_errors_in_one_line
 from infnet_monai.federated.plan import FederatedPlan, SitePlaces
 from infnet_monai.federated.site import FederatedSite
-from infnet_monai.federated.weights import ROUNDS_TABLE, RoundFiles
+from infnet_monai.federated.weights import RoundFiles
 from infnet_monai.files import atomic_write, write_json
 
 __all__ = ["measure_models", "train_alone"]
@@ -29,7 +28,7 @@ def train_alone(plan: FederatedPlan, places: SitePlaces) -> None:
         plan: The plan of the federated training: the same start, rounds, epochs and learning rate.
         places: Data set, and the folder that has ``round_0.pt`` and gets the others and ``rounds.csv``.
     """
-    files, table = RoundFiles(places.folder), places.folder / ROUNDS_TABLE
+    files = RoundFiles(places.folder)
     done = files.last or 0
     if done >= plan.rounds:
         return
@@ -37,13 +36,7 @@ def train_alone(plan: FederatedPlan, places: SitePlaces) -> None:
     for index in range(done, plan.rounds):
         update = site.train(weights, index)
         weights = {name: array + update.difference[name] for name, array in weights.items()}
-        rows = pd.DataFrame([{"round": index, "site": places.folder.name, "steps": update.steps, **update.metrics}])
-        if table.is_file():
-            before = pd.read_csv(table)
-            rows = pd.concat([before[before["round"] < index], rows])
-        with atomic_write(table) as draft:
-            rows.to_csv(draft, index=False)
-        files.write(weights, index + 1)
+        files.complete(weights, index, [{"site": places.folder.name, "steps": update.steps, **update.metrics}])
 
 
 def measure_models(plan: FederatedPlan, places: SitePlaces, models: dict[str, str], out: Path) -> None:

@@ -14,9 +14,10 @@ from infnet_monai.federated.server import DurableFedAvg
 from infnet_monai.federated.weights import RoundFiles, exchanged_weights, local_names
 from infnet_monai.training.recipe import Recipe
 
-__all__ = ["JOB_NAME", "starting_weights", "write_job"]
+__all__ = ["ALLOWED_CLASSES", "JOB_NAME", "starting_weights", "write_job"]
 
 JOB_NAME = "infnet"
+ALLOWED_CLASSES = ("infnet_monai.federated",)  # NVFLARE runs components of others only where a workspace names them
 SCRIPT = "infnet_site.py"
 SCRIPT_TEXT = '''"""What a site runs: weights come and go, scans stay where they are."""
 

@@ -13,14 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from infnet_monai import __version__
 from infnet_monai.errors import InputError
-from infnet_monai.federated.job import JOB_NAME, starting_weights, write_job
+from infnet_monai.federated.job import ALLOWED_CLASSES, JOB_NAME, starting_weights, write_job
 from infnet_monai.federated.plan import FederatedPlan
 from infnet_monai.files import atomic_write, write_json
 
 __all__ = ["ADMIN", "write_federation"]
 
 ADMIN = "admin@infnet.local"
-ALLOWED_CLASSES = ("infnet_monai.federated",)
 ORGANISATION = "infnet"
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from nvflare.apis.fl_constant import FLMetaKey
 from nvflare.app_common.abstract.fl_model import FLModel, ParamsType
@@ -15,8 +14,7 @@ from nvflare.app_common.workflows.fedavg import FedAvg
 
 from infnet_monai.errors import one_line
 from infnet_monai.federated.checks import problem_of_update
-from infnet_monai.federated.weights import ROUNDS_TABLE, RoundFiles
-from infnet_monai.files import atomic_write
+from infnet_monai.federated.weights import RoundFiles
 
 __all__ = ["CheckedAverage", "DurableFedAvg"]
 
@@ -119,14 +117,7 @@ class DurableFedAvg(FedAvg):
         Args:
             model: The weights after this round.
         """
-        path = self._folder() / ROUNDS_TABLE
-        rows = pd.DataFrame([{"round": self.current_round, **row} for row in self.aggregator.rows])
-        if path.is_file():
-            before = pd.read_csv(path)
-            rows = pd.concat([before[before["round"] < self.current_round], rows])
-        with atomic_write(path) as draft:
-            rows.to_csv(draft, index=False)
-        self._files().write(model.params, self.current_round + 1)
+        self._files().complete(model.params, self.current_round, self.aggregator.rows)
 
     def _folder(self) -> Path:
         if self.folder:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infnet_monai.data.datalist import DATALIST_NAME, load_datalist
 from infnet_monai.errors import InputError
-from infnet_monai.federated.job import starting_weights, write_job
+from infnet_monai.federated.job import ALLOWED_CLASSES, starting_weights, write_job
 from infnet_monai.federated.plan import FederatedPlan, SitePlaces
 from infnet_monai.federated.report import write_report
 from infnet_monai.federated.weights import RoundFiles
@@ -27,7 +27,6 @@ __all__ = ["Simulation"]
 logger = logging.getLogger(__name__)
 
 PLAN_FILE = "plan.json"
-ALLOWED = ["nvflare", "infnet_monai.federated"]
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,8 @@ class Simulation:
             self.plan, list(self.sites), folder, kept, None, folder / "sites.json", self.server_folder.resolve()
         )
         # Components outside NVFLARE run only where a workspace allows them.
-        write_json(
-            {"format_version": 2, "class_allow_list": ALLOWED}, folder / "workspace" / "local" / "resources.json"
-        )
+        resources = {"format_version": 2, "class_allow_list": ["nvflare", *ALLOWED_CLASSES]}
+        write_json(resources, folder / "workspace" / "local" / "resources.json")
         command = [sys.executable, "-m", "nvflare.cli", "simulator", str(job), "-w", str(folder / "workspace")]
         command += ["-c", ",".join(self.sites), "-t", str(len(self.sites)), "-l", "concise"]
         log = folder / "log.txt"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -85,6 +87,23 @@ class RoundFiles:
             torch.save({name: torch.from_numpy(np.array(array, np.float32)) for name, array in weights.items()}, draft)
         for path in earlier:
             path.unlink(missing_ok=True)
+
+    def complete(self, weights: Weights, round_index: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the table of the rounds, then the weights, whose file makes the round count.
+
+        Args:
+            weights: Weights after the round by name.
+            round_index: Number of rounds before it.
+            rows: What each site returned in it; those of a round that did not come to count are replaced.
+        """
+        path = self.folder / ROUNDS_TABLE
+        table = pd.DataFrame([{"round": round_index, **row} for row in rows])
+        if path.is_file():
+            before = pd.read_csv(path)
+            table = pd.concat([before[before["round"] < round_index], table])
+        with atomic_write(path) as draft:
+            table.to_csv(draft, index=False)
+        self.write(weights, round_index + 1)
 
     def _rounds(self) -> dict[int, Path]:
         found = ((re.fullmatch(r"round_(\d+)\.pt", path.name), path) for path in self.folder.glob("round_*.pt"))

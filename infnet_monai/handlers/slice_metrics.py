@@ -85,13 +85,11 @@ class SliceMetrics:
     def _measure_item(self, item: Mapping[str, Any]) -> list[CaseMetrics]:
         case = case_of(item[CommonKeys.IMAGE].meta)
         pred, label = item[CommonKeys.PRED], item[CommonKeys.LABEL]
-        if self.scheme.is_single:
-            return [measure_case(pred, label, case, self.metrics, self.per_case)]
         measured = []
         for order, one in enumerate(self.scheme):
             channel = slice(order, order + 1)
             found = measure_case(pred[channel], label[channel], case, self.metrics, self.per_case)
-            measured.append(replace(found, lesion_class=one.column))
+            measured.append(replace(found, lesion_class="" if self.scheme.is_single else one.column))
         return measured
 
     def _summarise(self, engine: Engine) -> None:

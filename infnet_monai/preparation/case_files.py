@@ -9,10 +9,10 @@ from pathlib import Path
 from infnet_monai.errors import InputError
 from infnet_monai.files import natural_key
 from infnet_monai.scans.load import PICTURE_SUFFIXES, VOLUME_SUFFIXES
+from infnet_monai.transforms.mask import DEFAULT_LESION_LABELS
 
 __all__ = ["CaseFiles", "FoundCases", "files_by_stem"]
 
-DEFAULT_LESION_LABELS = (1, 2, 255)
 SHEET_NAME = "contact_sheet.png"
 FILE_SUFFIXES = (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES)
 
