@@ -19,7 +19,6 @@ from infnet_monai.label_scheme import BINARY, LabelScheme
 
 __all__ = ["LearningCurve"]
 
-KEY_METRIC = "dice"
 TRAINING = "train_"  # start of the columns of the trainer's output
 COLOURS, LINE_STYLES = 6, (".-", ".--", ".:")
 
@@ -124,7 +123,7 @@ def draw_learning_curve(table: pd.DataFrame, path: str | Path, classes: Sequence
     metrics = [
         name
         for name in table.columns.drop(["epoch", "learning_rate", *training])
-        if name.endswith(f"_{KEY_METRIC}") or not any(f"_{column}_" in name for column in classes)
+        if not any(f"_{column}_" in name and not name.endswith(f"_{column}_dice") for column in classes)
     ]
     for position, name in enumerate(metrics):
         validated = table[["epoch", name]].dropna()

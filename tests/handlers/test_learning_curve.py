@@ -96,3 +96,12 @@ def test_further_outputs_of_the_trainer_join_the_row_and_losses_the_picture(tmp_
     loss_axes, metric_axes = draw_learning_curve(table, tmp_path / "metrics.png").axes
     assert [line.get_label() for line in loss_axes.get_lines()] == ["train_loss", "train_edge_loss"]
     assert not metric_axes.get_lines()
+
+
+def test_of_each_class_only_the_dice_is_drawn(tmp_path):
+    names = ["val_dice", "val_paper_mean_dice", "val_glass_dice", "val_glass_paper_mean_dice", "val_glass_mae"]
+    table = pd.DataFrame(
+        {"epoch": [1, 2], "train_loss": [2.0, 1.0], "learning_rate": [0.1, 0.1]} | {n: [0.1, 0.2] for n in names}
+    )
+    figure = draw_learning_curve(table, tmp_path / "curve.png", ["glass"])
+    assert [line.get_label() for line in figure.axes[1].lines] == names[:3]
