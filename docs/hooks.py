@@ -18,7 +18,7 @@ from infnet_monai.cli import app
 ROOT = Path(__file__).parents[1]
 FROM_ROOT = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 INNER_ROOMS = ("benchmarks", "cli")  # commands, not for import
-TEMPLATE = ROOT / "infnet_monai" / "bundle" / "template" / "configs"
+CONFIGS = ROOT / "bundles" / "infnet_vgg16" / "configs"  # as generated: the template itself is no JSON
 UNDER_DOCS = re.compile(r"\]\(docs/")
 
 
@@ -107,7 +107,7 @@ def _configuration_page() -> str:
         "Items of the files in a bundle's `configs` folder that hold a plain value. Each is an option of the command",
         "that runs the file: `--epochs 20` replaces `epochs`. Values that are made from others begin with `$` or `@`.",
     ]
-    for path in sorted(TEMPLATE.glob("*.json")):
+    for path in sorted(CONFIGS.glob("*.json")):
         if path.name == "metadata.json":
             continue
         items = json.loads(path.read_text(encoding="utf-8"))
